@@ -1,0 +1,1 @@
+"""The domain: pure rules, use cases, tables and edges."""

@@ -1,0 +1,139 @@
+"""The database: engine, sessions, and the types that both dialects share."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Engine,
+    Enum,
+    Integer,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+)
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+
+SQLITE_BUSY_MS = 30_000
+"""How long a SQLite writer waits for another; one process holds the folder, so seconds suffice."""
+
+
+def utc_now() -> datetime:
+    """Return the time. Only edges call this; everywhere else `now` is an argument."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite, which has no zones, keeps it naive."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive time; store in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone: {value!r}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        """Return an aware time in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit key; SQLite numbers rows by itself only in a column called INTEGER."""
+
+
+def words(enum: type[StrEnum]) -> Enum:
+    """Return a column type for a closed set, stored by value with a CHECK constraint."""
+    return Enum(
+        enum,
+        native_enum=False,
+        create_constraint=True,
+        values_callable=lambda members: [member.value for member in members],
+        length=32,
+        name=enum.__name__.lower(),
+    )
+
+
+class Base(DeclarativeBase):
+    """Base of every table."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - read once by SQLAlchemy
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+    }
+
+
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    """Set up a SQLite connection; transactions are begun by `_begin_immediate`."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_MS}")
+    cursor.close()
+
+
+def create_db_engine(url: str) -> Engine:
+    """Return an engine for PostgreSQL or SQLite.
+
+    On SQLite a transaction starts with BEGIN, and with BEGIN IMMEDIATE in sessions opened by
+    `writing`: a deferred transaction that reads and then writes fails at once when another
+    writer was faster (SQLITE_BUSY_SNAPSHOT), whatever the busy timeout.
+    """
+    if url.startswith("sqlite"):
+        engine = create_engine(url)
+        event.listen(engine, "connect", _prepare_sqlite)
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Any) -> None:
+            mode = "IMMEDIATE" if connection.get_execution_options().get("writes") else "DEFERRED"
+            connection.exec_driver_sql(f"BEGIN {mode}")
+
+        return engine
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+
+
+class Database:
+    """The sessions of a process: `read()` for queries, `write()` for everything else."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.read = sessionmaker(engine, expire_on_commit=False)
+        """Sessions whose transaction only reads."""
+        self.write: sessionmaker[Session] = sessionmaker(
+            engine.execution_options(writes=True), expire_on_commit=False
+        )
+        """Sessions whose transaction writes: use as `with database.write.begin() as session:`."""
+
+    @classmethod
+    def at(cls, url: str) -> "Database":
+        """Return the database at a URL."""
+        return cls(create_db_engine(url))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()

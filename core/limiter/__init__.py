@@ -1,0 +1,1 @@
+"""Room under a provider's limits, reserved ahead of time."""

@@ -1,0 +1,1 @@
+"""Images and videos: checked, stored by content, prepared for a condition."""

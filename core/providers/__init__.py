@@ -1,0 +1,1 @@
+"""Calls to model providers: one client, one adapter for each wire format."""

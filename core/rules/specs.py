@@ -1,0 +1,139 @@
+"""What users declare: datasets, models and conditions, validated."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, model_validator
+
+from core.vocabulary import Color, Detail, Modality, Task
+
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$"),
+    Field(description="Lower-case letters, digits, dot, dash and underscore; at most 64"),
+]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class Spec(BaseModel):
+    """Base of every declaration: frozen, and a word it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ScoringRules(Spec):
+    """How predictions on a dataset become figures."""
+
+    headline: Literal["accuracy", "uar", "weighted_f1", "macro_f1"] = "accuracy"
+    out_of_vocabulary: Literal["wrong", "dropped"] = "wrong"
+    """What an answered label outside the dataset's labels counts as."""
+
+
+class DatasetSpec(Spec):
+    """What a dataset says of itself; its samples come beside it."""
+
+    name: Name
+    task: Task
+    modality: Modality
+    labels: tuple[Label, ...] = Field(min_length=2, max_length=1000)
+    variant: str | None = Field(None, max_length=64)
+    scoring: ScoringRules = ScoringRules()
+
+    @model_validator(mode="after")
+    def labels_differ_when_folded(self) -> Self:
+        """Refuse labels that only case or outer blanks tell apart: an answer could not."""
+        folded = {label.casefold() for label in self.labels}
+        if len(folded) != len(self.labels):
+            raise ValueError("labels must differ by more than case")
+        return self
+
+
+class CredentialRef(Spec):
+    """Where a secret is read from when it is used. The secret itself is never stored."""
+
+    env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    file: str | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def exactly_one_source(self) -> Self:
+        """Require one of `env` and `file`."""
+        if (self.env is None) == (self.file is None):
+            raise ValueError("a credential names either env or file")
+        return self
+
+    @property
+    def key(self) -> str:
+        """Return the credential's public name, as limits and attempts record it."""
+        return f"env:{self.env}" if self.env else f"file:{self.file}"
+
+
+ANONYMOUS = "anonymous"
+"""The credential key of a model without credentials."""
+
+
+class Limits(Spec):
+    """What a provider allows one credential. None: not known."""
+
+    rpm: int | None = Field(None, gt=0, description="Requests a minute")
+    tpm: int | None = Field(None, gt=0, description="Tokens a minute")
+    rpd: int | None = Field(None, gt=0, description="Requests a day")
+    concurrency: int = Field(32, gt=0, le=2000, description="Requests under way at once")
+
+
+class Capabilities(Spec):
+    """What one request may hold."""
+
+    images_per_request: int = Field(20, gt=0)
+    body_mb: float = Field(20.0, gt=0)
+
+
+class Prices(Spec):
+    """US dollars for a million tokens."""
+
+    input_per_mtok: float = Field(ge=0)
+    output_per_mtok: float = Field(ge=0)
+
+
+class ModelSpec(Spec):
+    """A named endpoint and how it may be used."""
+
+    name: Name
+    wire: Literal["openai-chat"] = "openai-chat"
+    base_url: HttpUrl
+    model: str = Field(min_length=1, max_length=200, description="The provider's model id")
+    credentials: tuple[CredentialRef, ...] = ()
+    limits: Limits = Limits()
+    capabilities: Capabilities = Capabilities()
+    prices: Prices | None = None
+    image_tokens: Literal["tiles", "patches"] = "tiles"
+    max_tokens: int = Field(1000, gt=0, description="Upper bound of the answer, in tokens")
+    temperature: float | None = Field(0.0, ge=0, le=2, description="None: the provider's default")
+    timeout_s: float = Field(60.0, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def credentials_differ(self) -> Self:
+        """Refuse the same credential twice: its limits would be counted twice."""
+        keys = [credential.key for credential in self.credentials]
+        if len(set(keys)) != len(keys):
+            raise ValueError("credentials must differ")
+        return self
+
+    @property
+    def credential_keys(self) -> tuple[str, ...]:
+        """Return the keys that limits are counted under."""
+        return tuple(c.key for c in self.credentials) or (ANONYMOUS,)
+
+
+class Condition(Spec):
+    """What a run holds fixed; part of its identity."""
+
+    modality: Modality
+    template: str
+    """Name and version, such as `default@1`."""
+    frames: int | None = Field(None, ge=1, le=100)
+    """Frames taken from each video, uniformly; None where no video is shown."""
+    color: Color = Color.RGB
+    detail: Detail = Detail.LOW
+    longest_side: int | None = Field(None, ge=16, le=8192)
+    """Larger pictures are scaled down to this many pixels; None: as they are."""
+    jpeg_quality: int = Field(95, ge=1, le=100)
+    """Quality of pictures that have to be encoded anew."""

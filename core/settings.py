@@ -1,0 +1,47 @@
+"""Settings of a process, read from the environment with GERBENCH_ in front."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where things are. Two of them choose the mode: `database_url` and `broker_url`."""
+
+    model_config = SettingsConfigDict(env_prefix="GERBENCH_", frozen=True)
+
+    data: Path = Field(Path("var"), description="Database, media, spool and admin.key")
+    database_url: SecretStr | None = Field(
+        None, description="postgresql+psycopg://…; unset: SQLite in the data folder"
+    )
+    broker_url: SecretStr | None = Field(
+        None, description="redis://…, for the Celery broker and limits; unset: in this process"
+    )
+    media_url: str | None = Field(None, description="fsspec URL; unset: a folder in `data`")
+
+    @property
+    def database(self) -> str:
+        """Return the SQLAlchemy URL of the database."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.data / 'gerbench.db').absolute()}"
+
+    @property
+    def broker(self) -> str:
+        """Return the URL of the Celery broker."""
+        if self.broker_url is not None:
+            return self.broker_url.get_secret_value()
+        return "memory://"
+
+    @property
+    def media(self) -> str:
+        """Return the fsspec URL of the media store."""
+        return self.media_url or (self.data / "media").absolute().as_uri()
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return Settings()

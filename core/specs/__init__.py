@@ -1,0 +1,1 @@
+"""Built-in data: templates and, later, datasets."""

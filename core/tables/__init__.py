@@ -1,0 +1,19 @@
+"""The tables of the database."""
+
+from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
+from core.tables.results import Attempt, Prediction, Score
+from core.tables.work import Job, Request, Run
+
+__all__ = [
+    "ApiKey",
+    "Attempt",
+    "Dataset",
+    "Job",
+    "Model",
+    "Prediction",
+    "Request",
+    "Run",
+    "Sample",
+    "Score",
+    "Template",
+]

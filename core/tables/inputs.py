@@ -1,0 +1,122 @@
+"""What is evaluated: datasets, samples, models and templates; and the keys of those who may."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, BigId, utc_now, words
+from core.vocabulary import Modality, Task
+
+
+class ApiKey(Base):
+    """A key somebody calls the API with; only its hash is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    """SHA-256 of the key, hex: keys are random and long, so a slow hash adds nothing."""
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    revoked_at: Mapped[datetime | None]
+
+
+class Dataset(Base):
+    """One version of a dataset: a name and the digest of all that is in it."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 over spec, sample names, targets, texts and media digests, hex."""
+    task: Mapped[Task] = mapped_column(words(Task))
+    modality: Mapped[Modality] = mapped_column(words(Modality))
+    spec: Mapped[dict[str, Any]]
+    """The `DatasetSpec`, as JSON."""
+    sample_count: Mapped[int]
+    imported_at: Mapped[datetime] = mapped_column(default=utc_now)
+    """The latest import of this content; the newest version of a name is the current one."""
+
+    __table_args__ = (
+        UniqueConstraint("name", "digest"),
+        CheckConstraint("sample_count > 0", name="not_empty"),
+    )
+
+
+class Sample(Base):
+    """One input and its target."""
+
+    __tablename__ = "samples"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(512))
+    """The sample's own name in its dataset, as the manifest or the file name gives it."""
+    target: Mapped[str | None] = mapped_column(String(100))
+    """One of the dataset's labels."""
+    target_number: Mapped[float | None] = mapped_column(Float)
+    """A numeric target, for datasets whose targets are intensities."""
+    text: Mapped[str | None] = mapped_column(Text)
+    media: Mapped[list[Any]]
+    """`MediaRef`s as JSON: one image, one video, or the frames of one."""
+
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "name"),
+        CheckConstraint("(target IS NULL) <> (target_number IS NULL)", name="exactly_one_target"),
+    )
+
+
+class Model(Base):
+    """A named endpoint. A deleted one stays, for the runs it made."""
+
+    __tablename__ = "models"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str] = mapped_column(String(64))
+    spec: Mapped[dict[str, Any]]
+    """The `ModelSpec`, as JSON."""
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    deleted_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "uq_models_name_in_use",
+            "name",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+            sqlite_where=text("deleted_at IS NULL"),
+        ),
+    )
+
+
+class Template(Base):
+    """One version of a prompt template; immutable."""
+
+    __tablename__ = "templates"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    task: Mapped[Task] = mapped_column(words(Task))
+    modality: Mapped[Modality] = mapped_column(words(Modality))
+    name: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int]
+    """Counts from 1 within task, modality and name."""
+    text: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    __table_args__ = (
+        UniqueConstraint("task", "modality", "name", "version"),
+        CheckConstraint("version > 0", name="version_positive"),
+    )

@@ -1,0 +1,95 @@
+"""What came back: attempts, kept verbatim, predictions, and the stored metrics of runs."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, BigId, words
+from core.vocabulary import Outcome, Result
+
+
+class Attempt(Base):
+    """One HTTP exchange for a request. Written before it is sent; never deleted."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    request_id: Mapped[int] = mapped_column(ForeignKey("requests.id"), index=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
+    number: Mapped[int]
+    """Counts from 1 within its request."""
+    credential: Mapped[str] = mapped_column(String(255))
+    """The key of the credential it was sent with; never the secret."""
+    result: Mapped[Result] = mapped_column(words(Result), default=Result.SENT)
+    sent_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    sent: Mapped[dict[str, Any]]
+    """The body that was sent, each medium in it replaced by a reference to its bytes."""
+    sent_sha256: Mapped[str] = mapped_column(String(64))
+    """Of the body as it went over the wire."""
+    status: Mapped[int | None]
+    """The HTTP status; null when no whole reply came."""
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[bytes | None]
+    """The reply's body, byte for byte."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    latency_s: Mapped[float | None] = mapped_column(Float)
+    prompt_tokens: Mapped[int | None]
+    completion_tokens: Mapped[int | None]
+    cost_nano: Mapped[int | None] = mapped_column(BigInteger)
+    """Billionths of a US dollar; null where no price or no usage is known."""
+
+    __table_args__ = (
+        CheckConstraint("number > 0", name="number_positive"),
+        CheckConstraint("(result = 'sent') = (finished_at IS NULL)", name="finished_at_iff_heard"),
+        Index("ix_attempts_run_id", "run_id", "id"),
+        Index(
+            "ix_attempts_under_way",
+            "request_id",
+            postgresql_where=text("result = 'sent'"),
+            sqlite_where=text("result = 'sent'"),
+        ),
+    )
+
+
+class Prediction(Base):
+    """What a run says of one sample. A sample without a row here is pending."""
+
+    __tablename__ = "predictions"
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("samples.id"), primary_key=True)
+    outcome: Mapped[Outcome] = mapped_column(words(Outcome))
+    label: Mapped[str | None] = mapped_column(String(200))
+    """The first of the ranked labels; null unless answered."""
+    in_vocabulary: Mapped[bool | None]
+    ranked: Mapped[list[Any] | None]
+    """All labels, best first."""
+    rank: Mapped[int | None]
+    """Place of the target among them, from 1; null where it is not there."""
+    slot: Mapped[int | None]
+    """Place in the request that it came from, from 0."""
+    batch: Mapped[int | None]
+    """Samples in that request."""
+    request_id: Mapped[int] = mapped_column(ForeignKey("requests.id"))
+    attempt_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"))
+    """The attempt it was read from; null where every attempt failed without a reply."""
+
+    __table_args__ = (
+        CheckConstraint("(outcome = 'answered') = (label IS NOT NULL)", name="label_iff_answered"),
+        Index("ix_predictions_outcome", "run_id", "outcome"),
+    )
+
+
+class Score(Base):
+    """The stored metrics of a finished run."""
+
+    __tablename__ = "scores"
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    scored_at: Mapped[datetime]
+    metrics: Mapped[dict[str, Any]]
+    """The body of `GET /v1/runs/{id}/metrics` that depends on predictions alone."""

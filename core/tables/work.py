@@ -1,0 +1,167 @@
+"""What is asked for and how far it has got: jobs, runs, and requests, which are the queue."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, BigId, utc_now, words
+from core.rules.states import ENDED, OPEN_REQUEST, RequestState, Status
+from core.vocabulary import Cause
+
+
+def _sql_list(members: frozenset[Any]) -> str:
+    return ", ".join(f"'{member.value}'" for member in sorted(members))
+
+
+class Job(Base):
+    """One submission; expands into runs. Its status is that of its runs, combined."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
+    submission: Mapped[dict[str, Any]]
+    """The body of the request that made it."""
+    status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
+    priority: Mapped[int] = mapped_column(default=0)
+    """Higher goes first."""
+    idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(
+            f"(status IN ({_sql_list(ENDED)})) = (finished_at IS NOT NULL)",
+            name="finished_at_iff_ended",
+        ),
+    )
+
+
+class Run(Base):
+    """One pass of one model under one condition over the samples; with its running totals.
+
+    The totals change in the transaction that changes the rows they count, so they agree.
+    """
+
+    __tablename__ = "runs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), index=True)
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
+    model_id: Mapped[UUID] = mapped_column(ForeignKey("models.id"))
+    template_id: Mapped[UUID] = mapped_column(ForeignKey("templates.id"))
+    condition: Mapped[dict[str, Any]]
+    """The `Condition`, as JSON."""
+    repeat: Mapped[int]
+    """Counts from 1."""
+    seed: Mapped[int] = mapped_column(BigInteger)
+    """Of the order of the samples, and of the subset that `sample_limit` takes."""
+    batch_size: Mapped[int]
+    sample_limit: Mapped[int | None]
+    status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why it is paused or failed, in words for a person."""
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    planned_at: Mapped[datetime | None]
+    """Set once its requests are in the queue."""
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    rejections: Mapped[int] = mapped_column(default=0)
+    """Requests rejected in a row; the breaker's count."""
+
+    samples: Mapped[int]
+    answered: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[int] = mapped_column(default=0)
+    unparsed: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    requests: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    unknown_attempts: Mapped[int] = mapped_column(default=0)
+    """Attempts whose end nobody heard: possibly billed."""
+    prompt_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    completion_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    cost_nano: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Billionths of a US dollar: whole numbers, so that sums are exact."""
+    lost_nano: Mapped[int] = mapped_column(BigInteger, default=0)
+    """That part of the cost which bought no prediction: refusals, retries, cut answers."""
+
+    __table_args__ = (
+        CheckConstraint(
+            f"(status IN ({_sql_list(ENDED)})) = (finished_at IS NOT NULL)",
+            name="finished_at_iff_ended",
+        ),
+        CheckConstraint(
+            "answered + refused + unparsed + failed <= samples", name="outcomes_within_samples"
+        ),
+        CheckConstraint("batch_size > 0", name="batch_size_positive"),
+        CheckConstraint("samples > 0", name="not_empty"),
+        Index(
+            "ix_runs_moving",
+            "status",
+            "model_id",
+            postgresql_where=text("status IN ('queued', 'running')"),
+            sqlite_where=text("status IN ('queued', 'running')"),
+        ),
+    )
+
+
+class Request(Base):
+    """The unit of dispatch: samples asked about in one call. This table is the queue of record."""
+
+    __tablename__ = "requests"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("requests.id"))
+    cause: Mapped[Cause] = mapped_column(words(Cause), default=Cause.PLANNED)
+    sample_ids: Mapped[list[Any]]
+    """In the order of the slots."""
+    state: Mapped[RequestState] = mapped_column(words(RequestState), default=RequestState.DUE)
+    not_before: Mapped[datetime]
+    """While due: the earliest moment to send it. All waiting is here."""
+    lease_owner: Mapped[str | None] = mapped_column(String(64))
+    lease_expires_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    """Attempts begun; 0 until the first is written."""
+    failures: Mapped[int] = mapped_column(default=0)
+    """Attempts that ended in a fault worth another try; bounded."""
+    throttles: Mapped[int] = mapped_column(default=0)
+    """Attempts turned away by a limit; bounded far above `failures`."""
+    refusals: Mapped[int] = mapped_column(default=0)
+    """Attempts that the provider refused; bounded once a single sample is left."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """What the last attempt that was no answer said."""
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(
+            f"(state IN ({_sql_list(OPEN_REQUEST)})) = (finished_at IS NULL)",
+            name="finished_at_iff_closed",
+        ),
+        CheckConstraint(
+            "(state = 'leased') = (lease_owner IS NOT NULL)"
+            " AND (state = 'leased') = (lease_expires_at IS NOT NULL)",
+            name="leased_iff_owned",
+        ),
+        Index(
+            "ix_requests_queue",
+            "run_id",
+            "state",
+            "not_before",
+            "id",
+            postgresql_where=text("state IN ('due', 'leased')"),
+            sqlite_where=text("state IN ('due', 'leased')"),
+        ),
+        Index(
+            "ix_requests_leases",
+            "lease_expires_at",
+            postgresql_where=text("state = 'leased'"),
+            sqlite_where=text("state = 'leased'"),
+        ),
+        Index("ix_requests_run_id", "run_id", "id"),
+    )
