@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from core.rules.templates import instructions, noun
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.leases import Leased
 from core.rules.pictures import MediaRef
 from core.rules.specs import Condition, DatasetSpec
-from core.rules.templates import instructions, noun
 from core.tables import Dataset, Run, Sample, Template
 from core.vocabulary import MediaKind
 
