@@ -15,7 +15,7 @@ from core.attempts import Heard
 from core.leases import Leased
 from core.rules.readings import Answer
 from core.rules.states import RequestState, Status
-from core.rules.strategy import BREAKER, Verdict
+from core.rules.strategy import BREAKER, Child, Verdict
 from core.tables import Prediction, Request, Run
 from core.vocabulary import Outcome, Result
 
@@ -145,6 +145,7 @@ def _prediction(
 ) -> dict[str, Any]:
     """Return a prediction as a row."""
     ranked = list(answer.ranked) if answer else None
+    target = s.targets[slot] if answer else None
     return {
         "run_id": s.request.run_id,
         "sample_id": s.request.sample_ids[slot],
@@ -152,7 +153,7 @@ def _prediction(
         "label": answer.label if answer else None,
         "in_vocabulary": answer.in_vocabulary if answer else None,
         "ranked": ranked,
-        "rank": ranked.index(s.targets[slot]) + 1 if ranked and s.targets[slot] in ranked else None,
+        "rank": ranked.index(target) + 1 if ranked and target in ranked else None,
         "slot": slot,
         "batch": s.request.asked.size,
         "request_id": s.request.id,
@@ -190,22 +191,24 @@ def _request_row(s: Settlement, *, cancelled: bool) -> dict[str, Any]:
 
 def _branch(session: Session, live: Sequence[Settlement], totals: Mapping[UUID, Totals]) -> None:
     """Queue the children of requests that were split."""
-    rows = [
-        {
-            "run_id": s.request.run_id,
-            "parent_id": s.request.id,
-            "cause": child.cause,
-            "sample_ids": [s.request.sample_ids[slot] for slot in child.slots],
-            "not_before": s.at,
-            "created_at": s.at,
-        }
-        for s in live
-        for child in s.verdict.children
-    ]
+    rows = []
+    for s in live:
+        totals[s.request.run_id].counts["requests"] += len(s.verdict.children)
+        rows += [_child_row(s, child) for child in s.verdict.children]
     if rows:
         session.execute(insert(Request), rows)
-    for row in rows:
-        totals[row["run_id"]].counts["requests"] += 1
+
+
+def _child_row(s: Settlement, child: Child) -> dict[str, Any]:
+    """Return a child of a request as a row."""
+    return {
+        "run_id": s.request.run_id,
+        "parent_id": s.request.id,
+        "cause": child.cause,
+        "sample_ids": [s.request.sample_ids[slot] for slot in child.slots],
+        "not_before": s.at,
+        "created_at": s.at,
+    }
 
 
 def _add(session: Session, totals: Mapping[UUID, Totals]) -> dict[UUID, str]:
