@@ -57,7 +57,8 @@ def settle_all(session: Session, settlements: Sequence[Settlement]) -> dict[UUID
     held = _held(session, settlements)
     totals: defaultdict[UUID, Totals] = defaultdict(Totals)
     for s in settlements:
-        _price(totals[s.request.run_id], s)
+        bought = bool(s.verdict.answers) and s.request.id in held
+        _price(totals[s.request.run_id], s, bought=bought)
     live = [s for s in settlements if s.request.id in held]
     for s in live:
         _outcomes(totals[s.request.run_id], s)
@@ -88,13 +89,13 @@ def _cancelled(session: Session, run_ids: Iterable[UUID]) -> set[UUID]:
     return set(found)
 
 
-def _price(totals: Totals, s: Settlement) -> None:
+def _price(totals: Totals, s: Settlement, *, bought: bool) -> None:
     """Add what an attempt cost; what bought no prediction is lost."""
     if s.heard is None:
         return
     cost, usage = s.heard.cost_nano or 0, s.heard.reading.usage
     totals.counts["cost_nano"] += cost
-    if not s.verdict.answers:
+    if not bought:
         totals.counts["lost_nano"] += cost
     if usage is not None:
         totals.counts["prompt_tokens"] += usage.prompt_tokens
