@@ -68,6 +68,12 @@ class InvalidTemplate(InvalidInput):
     code = "invalid_template"
 
 
+class InvalidCursor(InvalidInput):
+    """A `cursor` is not one that this list gave out."""
+
+    code = "invalid_cursor"
+
+
 class Unauthorized(DomainError):
     """No API key, or not a valid one."""
 
@@ -96,3 +102,9 @@ class ProviderUnreachable(DomainError):
     """A model's endpoint did not answer a check."""
 
     code = "provider_unreachable"
+
+
+class NotReady(DomainError):
+    """The database or the broker does not answer."""
+
+    code = "not_ready"

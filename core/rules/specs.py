@@ -17,7 +17,7 @@ Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 class Spec(BaseModel):
     """Base of every declaration: frozen, and a word it does not know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ScoringRules(Spec):

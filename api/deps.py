@@ -1,0 +1,63 @@
+"""What routes are given: the database, the settings, the caller's key, the page asked for."""
+
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api import cursors
+from core import keys
+from core.db import Database
+from core.errors import Unauthorized
+from core.settings import Settings
+from core.tables import ApiKey
+
+MAX_PAGE = 500
+
+bearer = HTTPBearer(auto_error=False, description="An API key, such as the one in `admin.key`")
+
+
+def get_database(request: Request) -> Database:
+    """Return the database of this process."""
+    return cast("Database", request.app.state.database)
+
+
+def get_app_settings(request: Request) -> Settings:
+    """Return the settings that the application was made with."""
+    return cast("Settings", request.app.state.settings)
+
+
+DatabaseDep = Annotated[Database, Depends(get_database)]
+SettingsDep = Annotated[Settings, Depends(get_app_settings)]
+
+
+def authenticate(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    database: DatabaseDep,
+) -> ApiKey:
+    """Return the key that the caller holds."""
+    if credentials is None:
+        raise Unauthorized("send an API key as `Authorization: Bearer <key>`")
+    with database.read() as session:
+        return keys.authenticate(session, credentials.credentials)
+
+
+KeyDep = Annotated[ApiKey, Depends(authenticate)]
+
+
+class PageRequest:
+    """Which part of a list is asked for."""
+
+    def __init__(
+        self,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Items on a page")] = 50,
+        cursor: Annotated[
+            str | None, Query(max_length=2000, description="`next_cursor` of the page before")
+        ] = None,
+    ) -> None:
+        self.limit = limit
+        self.after: list[Any] | None = None if cursor is None else cursors.read(cursor)
+        """The key of the last row of the page before."""
+
+
+PageDep = Annotated[PageRequest, Depends()]
