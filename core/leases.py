@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Row, exists, func, select, update
+from sqlalchemy import Row, Select, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from core.rules.fairness import share
@@ -164,18 +164,27 @@ def leased(row: Row[tuple[int, UUID, list[int], int, int, int, int]]) -> Leased:
     return Leased(row.id, row.run_id, tuple(row.sample_ids), row.attempts, asked)
 
 
-def cancel_leftovers(session: Session, *, limit: int, now: datetime) -> int:
-    """Cancel due requests of cancelled runs, some at a time; return how many."""
-    ids = session.scalars(
+def has_leftovers(session: Session) -> bool:
+    """Tell whether a cancelled run still has due requests."""
+    return session.scalar(_leftovers().limit(1)) is not None
+
+
+def cancel_leftovers(session: Session, *, limit: int, now: datetime) -> None:
+    """Cancel due requests of cancelled runs, some at a time."""
+    session.execute(
+        update(Request)
+        .where(
+            Request.id.in_(session.scalars(_leftovers().limit(limit)).all()),
+            Request.state == RequestState.DUE,
+        )
+        .values(state=RequestState.CANCELLED, finished_at=now)
+    )
+
+
+def _leftovers() -> Select[int]:
+    """Return the query for due requests of cancelled runs."""
+    return (
         select(Request.id)
         .join(Run, Run.id == Request.run_id)
         .where(Run.status == Status.CANCELLED, Request.state == RequestState.DUE)
-        .limit(limit)
-    ).all()
-    if ids:
-        session.execute(
-            update(Request)
-            .where(Request.id.in_(ids), Request.state == RequestState.DUE)
-            .values(state=RequestState.CANCELLED, finished_at=now)
-        )
-    return len(ids)
+    )

@@ -18,6 +18,14 @@ from core.vocabulary import Result
 REASON = "the worker died before the reply"
 
 
+def has_expired(session: Session, *, now: datetime) -> bool:
+    """Tell whether a lease has expired."""
+    query = select(Request.id).where(
+        Request.state == RequestState.LEASED, Request.lease_expires_at < now
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
 def rescue(
     session: Session, *, expired_before: datetime | None, jitter: float, now: datetime
 ) -> int:

@@ -5,21 +5,23 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.limiter.interface import Grant, NeverFits
+from core.rules.parsing import is_refusal_prose, parse
+from core.rules.tokens import estimate
+
 from core import credentials
 from core.attempts import Heard, Opened, Opening
 from core.db import utc_now
 from core.errors import InvalidMedia, MissingCredential
 from core.leases import Leased
-from core.limiter.interface import Grant, NeverFits
 from core.media.prepare import prepare
-from core.providers.adapters import Adapter, Body, adapter_for
+from core.providers.adapters import Adapter, adapter_for
+from core.providers.body import Body
 from core.rules.money import cost_nano
-from core.rules.parsing import is_refusal_prose, parse
 from core.rules.pictures import Item, Prompt
 from core.rules.readings import Exchange, Parsed, Reading
 from core.rules.specs import CredentialRef
 from core.rules.strategy import Verdict, decide
-from core.rules.tokens import estimate
 from core.settling import Settlement
 from core.vocabulary import Result
 from worker.contexts import RunContext, SampleInput
@@ -64,7 +66,6 @@ class Call:
         Raises InvalidMedia, or NeverFits when it is larger than the model takes.
         """
         model, condition = self.turnstile.model, self.context.condition
-        shows_media = condition.modality.parts != {"text"}
         shows_text = "text" in condition.modality.parts
         names = self.context.names(len(self.samples))
         prompt = Prompt(
@@ -72,9 +73,7 @@ class Call:
             tuple(
                 Item(
                     name,
-                    prepare(self.turnstile.engine.store, sample.media, condition)
-                    if shows_media
-                    else (),
+                    prepare(self.turnstile.engine.store, sample.media, condition),
                     sample.text if shows_text else None,
                 )
                 for name, sample in zip(names, self.samples, strict=True)

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from uuid import UUID
 
-from core.db import Database
 from core.limiter.factory import create_limiter
+
+from core.db import Database
 from core.media.store import MediaStore
 from core.providers.client import ProviderClient
 from core.settings import Settings
@@ -42,6 +43,8 @@ class Engine:
         """Of runs seen so far: immutable once submitted, so never stale."""
         self.leasing: set[UUID] = set()
         """Models that a slice of this process is leasing for; a second slice would only compete."""
+        self.planning: set[UUID] = set()
+        """Runs that this process is planning."""
         self.resting: dict[UUID, float] = {}
         """Models that have no room before this moment of the loop's clock."""
         self.stopping = asyncio.Event()
