@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
-from core.rules.states import Status
+from core.rules.states import ENDED, Status
 from core.rules.submissions import Submission
 from core.tables import Dataset, Job, Model, Run, Sample, Template
 from core.vocabulary import Modality, Task
@@ -110,3 +111,14 @@ def job(
     )
     session.flush()
     return made
+
+
+def add_run(session: Session, by: Model, *, status: Status = Status.RUNNING) -> Run:
+    """Store a job with one run of a model over one sample, and all that they refer to."""
+    made = job(session, dataset(session, 1), by, template(session))
+    run = session.scalars(select(Run).where(Run.job_id == made.id)).one()
+    for row in (made, run):
+        row.status = status
+        row.finished_at = NOW if status in ENDED else None
+    session.flush()
+    return run
