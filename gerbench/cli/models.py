@@ -207,7 +207,8 @@ def _body(spec: Json, options: Json) -> Json:
 def _credentials(item: Json) -> str:
     """Return where a model's secrets are, and which of them are not there."""
     return ", ".join(
-        (one.get("env") or one.get("file") or "?") + ("" if one.get("present", True) else " (unset)")
+        (one.get("env") or one.get("file") or "?")
+        + ("" if one.get("present", True) else " (unset)")
         for one in item.get("credentials") or ()
     )
 
