@@ -64,7 +64,7 @@ def model(session: Session, name: str = "local", **spec: Any) -> Model:
 
 def template(session: Session, task: Task = Task.TWEET_SENTIMENT) -> Template:
     made = Template(
-        task=task, modality=Modality.TEXT, name="default", version=1, text="Which of {labels}?"
+        task=task, modality=Modality.TEXT, name="plain", version=1, text="Which of {labels}?"
     )
     session.add(made)
     session.flush()
@@ -91,7 +91,7 @@ def job(
     )
     session.add(made)
     session.flush()
-    condition = Condition(modality=Modality.TEXT, template="default@1")
+    condition = Condition(modality=Modality.TEXT, template="plain@1")
     session.add_all(
         Run(
             job_id=made.id,

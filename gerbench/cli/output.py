@@ -132,7 +132,7 @@ def print_items(
     console = screen()
     console.print(rows(found[:most], columns) if found else none)
     if len(found) > most:
-        screen(stderr=True).print(f"There are more: --limit N shows more, --json all")
+        screen(stderr=True).print("There are more: --limit N shows more, --json all")
 
 
 def fields(item: Mapping[str, Any]) -> Table:
