@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from core import datasets, models, runs, templates
 from core.errors import InvalidInput, KeyReused, NotFound
+from core.paging import Key, Slice, fetch
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import ENDED, Status, combine
 from core.rules.submissions import MAX_RUNS, Submission, batch_size, expand
@@ -104,6 +105,15 @@ def get(session: Session, job_id: UUID) -> Job:
     if job is None:
         raise NotFound(f"no job {job_id}; GET /v1/jobs lists them")
     return job
+
+
+def page(session: Session, *, status: Status | None, after: Key | None, limit: int) -> Slice[Job]:
+    """Return a page of the jobs, the latest first."""
+    query = select(Job)
+    if status is not None:
+        query = query.where(Job.status == status)
+    order = (Job.created_at, Job.id)
+    return fetch(session, query, order, after=after, limit=limit, newest_first=True)
 
 
 def runs_of(session: Session, job_ids: Sequence[UUID]) -> list[Run]:

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.leases import Leased
+from core.media.refs import from_json
 from core.rules.pictures import MediaRef
-from core.rules.specs import Condition, DatasetSpec
-from core.tables import Dataset, Run, Sample, Template
-from core.vocabulary import MediaKind
+from core.rules.specs import Condition, DatasetSpec, ModelSpec
+from core.tables import Dataset, Model, Run, Sample, Template
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,11 @@ class SampleInput:
     media: tuple[MediaRef, ...]
 
 
+def of_model(session: Session, model_id: UUID) -> ModelSpec:
+    """Return a model as it is declared now."""
+    return ModelSpec.model_validate(session.get_one(Model, model_id).spec)
+
+
 def of_run(session: Session, run_id: UUID) -> RunContext:
     """Return the context of a run."""
     condition, text, spec = session.execute(
@@ -66,12 +71,4 @@ def inputs_of(session: Session, leased: Sequence[Leased]) -> dict[int, SampleInp
     rows = session.execute(
         select(Sample.id, Sample.target, Sample.text, Sample.media).where(Sample.id.in_(ids))
     )
-    return {
-        row.id: SampleInput(row.target, row.text, tuple(_media(m) for m in row.media))
-        for row in rows
-    }
-
-
-def _media(stored: dict[str, object]) -> MediaRef:
-    """Return a medium from its JSON form."""
-    return MediaRef(**{**stored, "kind": MediaKind(str(stored["kind"]))})  # type: ignore[arg-type]
+    return {row.id: SampleInput(row.target, row.text, from_json(row.media)) for row in rows}
