@@ -38,6 +38,12 @@ class KeyReused(Conflict):
     code = "idempotency_key_reused"
 
 
+class StaleSchema(Conflict):
+    """The database's schema is not the one that this code needs."""
+
+    code = "stale_schema"
+
+
 class InvalidInput(DomainError):
     """What was sent can be read but makes no sense."""
 
@@ -68,6 +74,12 @@ class InvalidTemplate(InvalidInput):
     code = "invalid_template"
 
 
+class InvalidCursor(InvalidInput):
+    """A `cursor` is not one that this list gave out."""
+
+    code = "invalid_cursor"
+
+
 class Unauthorized(DomainError):
     """No API key, or not a valid one."""
 
@@ -96,3 +108,9 @@ class ProviderUnreachable(DomainError):
     """A model's endpoint did not answer a check."""
 
     code = "provider_unreachable"
+
+
+class NotReady(DomainError):
+    """The database or the broker does not answer."""
+
+    code = "not_ready"

@@ -20,6 +20,9 @@ class Settings(BaseSettings):
         None, description="redis://…, for the Celery broker and limits; unset: in this process"
     )
     media_url: str | None = Field(None, description="fsspec URL; unset: a folder in `data`")
+    admin_key: SecretStr | None = Field(
+        None, min_length=16, description="The admin's API key; unset: made in `data`/admin.key"
+    )
 
     @property
     def database(self) -> str:

@@ -53,12 +53,10 @@ class RequestState(StrEnum):
 RUN_MOVES: Mapping[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.RUNNING, Status.PAUSED, Status.FAILED, Status.CANCELLED}),
     Status.RUNNING: frozenset({Status.PAUSED, Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
-    Status.PAUSED: frozenset(
-        {Status.QUEUED, Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED}
-    ),
+    Status.PAUSED: frozenset({Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
     # Retry: the failed samples are asked about again.
     Status.COMPLETED: frozenset({Status.RUNNING}),
-    Status.FAILED: frozenset({Status.QUEUED, Status.RUNNING}),
+    Status.FAILED: frozenset({Status.RUNNING}),
     Status.CANCELLED: frozenset(),
 }
 

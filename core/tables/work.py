@@ -58,16 +58,17 @@ class Run(Base):
     """The `Condition`, as JSON."""
     repeat: Mapped[int]
     """Counts from 1."""
+    position: Mapped[int]
+    """Place in its job, from 0."""
     seed: Mapped[int] = mapped_column(BigInteger)
-    """Of the order of the samples, and of the subset that `sample_limit` takes."""
+    """Of the order of the samples; a run over fewer than all takes the first of that order."""
     batch_size: Mapped[int]
-    sample_limit: Mapped[int | None]
     status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
     reason: Mapped[str | None] = mapped_column(Text)
     """Why it is paused or failed, in words for a person."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    planned_at: Mapped[datetime | None]
-    """Set once its requests are in the queue."""
+    planned: Mapped[int] = mapped_column(default=0)
+    """Samples whose requests are in the queue; planning goes on from here after a crash."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     rejections: Mapped[int] = mapped_column(default=0)
@@ -97,6 +98,7 @@ class Run(Base):
         CheckConstraint(
             "answered + refused + unparsed + failed <= samples", name="outcomes_within_samples"
         ),
+        CheckConstraint("planned <= samples", name="planned_within_samples"),
         CheckConstraint("batch_size > 0", name="batch_size_positive"),
         CheckConstraint("samples > 0", name="not_empty"),
         Index(

@@ -1,0 +1,84 @@
+"""What routes are given: the database, the settings, the caller's key, the page asked for."""
+
+from functools import cache
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api import cursors
+from core import keys
+from core.db import Database
+from core.errors import Unauthorized
+from core.media.store import MediaStore
+from core.providers.client import ProviderClient
+from core.settings import Settings
+from core.tables import ApiKey
+
+MAX_PAGE = 500
+
+bearer = HTTPBearer(auto_error=False, description="An API key, such as the one in `admin.key`")
+
+
+def get_database(request: Request) -> Database:
+    """Return the database of this process."""
+    return cast("Database", request.app.state.database)
+
+
+def get_app_settings(request: Request) -> Settings:
+    """Return the settings that the application was made with."""
+    return cast("Settings", request.app.state.settings)
+
+
+@cache
+def open_media_store(url: str) -> MediaStore:
+    """Return the store at a URL, opened when it is first asked for."""
+    return MediaStore(url)
+
+
+def get_media_store(request: Request) -> MediaStore:
+    """Return the media store of this process."""
+    return open_media_store(get_app_settings(request).media)
+
+
+def get_provider_client(request: Request) -> ProviderClient:
+    """Return the client that this process calls models with."""
+    return cast("ProviderClient", request.app.state.provider_client)
+
+
+DatabaseDep = Annotated[Database, Depends(get_database)]
+SettingsDep = Annotated[Settings, Depends(get_app_settings)]
+ProviderClientDep = Annotated[ProviderClient, Depends(get_provider_client)]
+MediaStoreDep = Annotated[MediaStore, Depends(get_media_store)]
+
+
+def authenticate(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    database: DatabaseDep,
+) -> ApiKey:
+    """Return the key that the caller holds."""
+    if credentials is None:
+        raise Unauthorized("send an API key as `Authorization: Bearer <key>`")
+    with database.read() as session:
+        return keys.authenticate(session, credentials.credentials)
+
+
+KeyDep = Annotated[ApiKey, Depends(authenticate)]
+
+
+class PageRequest:
+    """Which part of a list is asked for."""
+
+    def __init__(
+        self,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Items on a page")] = 50,
+        cursor: Annotated[
+            str | None, Query(max_length=2000, description="`next_cursor` of the page before")
+        ] = None,
+    ) -> None:
+        self.limit = limit
+        self.after: list[Any] | None = None if cursor is None else cursors.read(cursor)
+        """The key of the last row of the page before."""
+
+
+PageDep = Annotated[PageRequest, Depends()]

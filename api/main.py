@@ -1,0 +1,90 @@
+"""The application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+
+from api import errors, openapi
+from api.deps import authenticate
+from api.guard import Guard
+from api.routes import attempts, docs, health, jobs, metrics, models, runs, templates
+from api.schemas.problem import problems
+from core import __version__, keys, logs
+from core.db import Database, utc_now
+from core.providers.client import ProviderClient
+from core.settings import Settings, get_settings
+from core.templates import install_builtin
+
+OPEN = (health.router, docs.router)
+CLOSED = (
+    models.router,
+    templates.router,
+    jobs.router,
+    runs.router,
+    attempts.router,
+    metrics.router,
+)
+"""Under /v1, for holders of a key."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application; its database must have been migrated when it starts."""
+    app = FastAPI(
+        title="gerbench",
+        version=__version__,
+        description=openapi.DESCRIPTION,
+        openapi_tags=openapi.TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_name,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings or get_settings()
+    app.add_middleware(Guard)
+    errors.install(app)
+    openapi.install(app)
+    for router in OPEN:
+        app.include_router(router)
+    for router in CLOSED:
+        app.include_router(
+            router,
+            prefix="/v1",
+            dependencies=[Depends(authenticate)],
+            responses=problems(400, 401, 413, 415, 422),
+        )
+    return app
+
+
+def _name(route: APIRoute) -> str:
+    """Return an operation's id: the name of its function."""
+    return route.name
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    logs.configure()
+    database, client = Database.at(settings.database), ProviderClient()
+    try:
+        await run_in_threadpool(_prepare, database, settings)
+        app.state.database = database
+        app.state.provider_client = client
+        yield
+    finally:
+        await client.aclose()
+        database.close()
+
+
+def _prepare(database: Database, settings: Settings) -> None:
+    """Write what every service has in its database: the admin's key, the built-in templates."""
+    now = utc_now()
+    if settings.admin_key is None:
+        keys.ensure_admin_key(database, settings.data, now=now)
+    with database.write.begin() as session:
+        if settings.admin_key is not None:
+            keys.register(session, keys.ADMIN, settings.admin_key.get_secret_value(), now=now)
+        install_builtin(session, now=now)

@@ -1,0 +1,162 @@
+"""Attempts: written before they are sent, recorded verbatim when they end."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from core.errors import NotFound
+from core.leases import Leased
+from core.rules.readings import Exchange, Reading
+from core.rules.states import RequestState, Status
+from core.tables import Attempt, Request, Run
+from core.vocabulary import Result
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A request about to be sent."""
+
+    request: Leased
+    owner: str
+    credential: str
+    sent: dict[str, Any]
+    sent_sha256: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An attempt that may go out now."""
+
+    id: int
+    number: int
+
+
+def open_all(session: Session, openings: Sequence[Opening]) -> list[Opened | None]:
+    """Write an attempt for each request that may still be sent; None for one that may not.
+
+    A request may not when its lease is no longer ours, or its run no longer running: that is
+    what keeps a call from leaving after a cancel.
+    """
+    current = _sendable(session, openings)
+    going = [o for o in openings if current.get(o.request.id) == o.owner]
+    if not going:
+        return [None] * len(openings)
+    numbers = {o.request.id: o.request.attempts + 1 for o in going}
+    ids = session.scalars(
+        insert(Attempt).returning(Attempt.id, sort_by_parameter_order=True),
+        [
+            {
+                "request_id": o.request.id,
+                "run_id": o.request.run_id,
+                "number": numbers[o.request.id],
+                "credential": o.credential,
+                "sent_at": o.at,
+                "sent": o.sent,
+                "sent_sha256": o.sent_sha256,
+            }
+            for o in going
+        ],
+    ).all()
+    _count(session, going)
+    opened = {
+        o.request.id: Opened(i, numbers[o.request.id]) for o, i in zip(going, ids, strict=True)
+    }
+    return [opened.get(o.request.id) for o in openings]
+
+
+def _sendable(session: Session, openings: Iterable[Opening]) -> dict[int, str]:
+    """Return the owner of each request that is leased and whose run is running."""
+    rows = session.execute(
+        select(Request.id, Request.lease_owner)
+        .join(Run, Run.id == Request.run_id)
+        .where(
+            Request.id.in_([o.request.id for o in openings]),
+            Request.state == RequestState.LEASED,
+            Run.status == Status.RUNNING,
+        )
+    )
+    return {request: owner for request, owner in rows if owner is not None}
+
+
+def _count(session: Session, going: Sequence[Opening]) -> None:
+    """Count the attempts on their requests and runs."""
+    session.execute(
+        update(Request)
+        .where(Request.id.in_([o.request.id for o in going]))
+        .values(attempts=Request.attempts + 1)
+    )
+    for run_id, count in sorted(Counter(o.request.run_id for o in going).items()):
+        session.execute(update(Run).where(Run.id == run_id).values(attempts=Run.attempts + count))
+    session.execute(
+        update(Run)
+        .where(Run.id.in_({o.request.run_id for o in going}), Run.started_at.is_(None))
+        .values(started_at=min(o.at for o in going))
+    )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came back for an attempt, and its price in billionths of a dollar."""
+
+    attempt_id: int
+    exchange: Exchange
+    reading: Reading
+    cost_nano: int | None
+    at: datetime
+
+
+def record_all(session: Session, heard: Sequence[Heard]) -> None:
+    """Keep what came back, verbatim.
+
+    An answer that comes after its attempt was given up as unknown is kept too: it was paid for,
+    and its run counts one unknown attempt less.
+    """
+    if not heard:
+        return
+    late = session.scalars(
+        select(Attempt.run_id).where(
+            Attempt.id.in_([h.attempt_id for h in heard]), Attempt.result == Result.UNKNOWN
+        )
+    ).all()
+    for run_id, count in sorted(Counter(late).items()):
+        session.execute(
+            update(Run)
+            .where(Run.id == run_id)
+            .values(unknown_attempts=Run.unknown_attempts - count)
+        )
+    session.connection().execute(
+        update(Attempt.__table__).where(Attempt.__table__.c.id == bindparam("attempt")),  # type: ignore[arg-type]
+        [_row(h) for h in heard],
+    )
+
+
+def _row(heard: Heard) -> dict[str, Any]:
+    """Return the columns that an attempt's end fills."""
+    usage, exchange = heard.reading.usage, heard.exchange
+    return {
+        "attempt": heard.attempt_id,
+        "result": heard.reading.result,
+        "finished_at": heard.at,
+        "status": exchange.status,
+        "headers": dict(exchange.headers),
+        "body": exchange.body,
+        "reason": heard.reading.reason,
+        "latency_s": exchange.latency_s,
+        "prompt_tokens": usage.prompt_tokens if usage else None,
+        "completion_tokens": usage.completion_tokens if usage else None,
+        "cost_nano": heard.cost_nano,
+    }
+
+
+def get(session: Session, attempt_id: int) -> Attempt:
+    """Return an attempt. Raises NotFound."""
+    attempt = session.get(Attempt, attempt_id)
+    if attempt is None:
+        raise NotFound(f"no attempt {attempt_id}; GET /v1/runs/{{id}}/attempts lists a run's")
+    return attempt

@@ -1,0 +1,199 @@
+"""Jobs: submitted, listed, paused, resumed, cancelled, retried."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import product
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import datasets, models, runs, templates
+from core.errors import InvalidInput, KeyReused, NotFound
+from core.paging import Key, Slice, fetch
+from core.rules.specs import Condition, DatasetSpec, ModelSpec
+from core.rules.states import ENDED, Status, combine
+from core.rules.submissions import MAX_RUNS, Submission, batch_size, expand
+from core.tables import Dataset, Job, Model, Run
+
+
+def submit(
+    session: Session, submission: Submission, *, idempotency_key: str | None, now: datetime
+) -> Job:
+    """Write a job and its runs; with a key that came before, return the job it made.
+
+    Raises NotFound, InvalidInput, or KeyReused when the key came with another body.
+    """
+    body = submission.model_dump(mode="json")
+    if idempotency_key is not None:
+        earlier = session.scalar(select(Job).where(Job.idempotency_key == idempotency_key))
+        if earlier is not None:
+            return _same(earlier, body)
+    dataset = datasets.get(session, submission.dataset)
+    job = Job(
+        dataset_id=dataset.id,
+        submission=body,
+        priority=submission.priority,
+        idempotency_key=idempotency_key,
+        created_at=now,
+    )
+    session.add(job)
+    session.flush()
+    session.add_all(_expand(session, job, dataset, submission))
+    session.flush()
+    return job
+
+
+def _same(job: Job, body: dict[str, object]) -> Job:
+    """Return the job, if it was made by the same body."""
+    if job.submission != body:
+        raise KeyReused(
+            f"this Idempotency-Key made job {job.id} from another body; use a new key",
+            job=str(job.id),
+        )
+    return job
+
+
+def _expand(session: Session, job: Job, dataset: Dataset, submission: Submission) -> list[Run]:
+    """Return a run for each model, condition and repeat."""
+    chosen = [models.get(session, name) for name in dict.fromkeys(submission.models)]
+    conditions = expand(submission.conditions, DatasetSpec.model_validate(dataset.spec).modality)
+    count = len(chosen) * len(conditions) * submission.repeats
+    if count > MAX_RUNS:
+        raise InvalidInput(f"{count} runs in one job; at most {MAX_RUNS}: submit it in parts")
+    crossed = product(conditions, chosen, range(1, submission.repeats + 1))
+    return [
+        _run(session, job, dataset, model, condition, repeat=repeat, position=position)
+        for position, (condition, model, repeat) in enumerate(crossed)
+    ]
+
+
+def _run(
+    session: Session,
+    job: Job,
+    dataset: Dataset,
+    model: Model,
+    condition: Condition,
+    *,
+    repeat: int,
+    position: int,
+) -> Run:
+    """Return one run of a job, its template pinned to a version."""
+    asked = Submission.model_validate(job.submission)
+    template = templates.resolve(session, dataset.task, condition.modality, condition.template)
+    pinned = condition.model_copy(update={"template": f"{template.name}@{template.version}"})
+    capabilities = ModelSpec.model_validate(model.spec).capabilities
+    limit = asked.sample_limit
+    return Run(
+        job_id=job.id,
+        dataset_id=dataset.id,
+        model_id=model.id,
+        template_id=template.id,
+        condition=pinned.model_dump(mode="json"),
+        repeat=repeat,
+        position=position,
+        seed=asked.seed,
+        batch_size=batch_size(condition, capabilities, asked.batch_size),
+        samples=min(limit or dataset.sample_count, dataset.sample_count),
+        created_at=job.created_at,
+    )
+
+
+def get(session: Session, job_id: UUID) -> Job:
+    """Return a job. Raises NotFound."""
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound(f"no job {job_id}; GET /v1/jobs lists them")
+    return job
+
+
+def page(session: Session, *, status: Status | None, after: Key | None, limit: int) -> Slice[Job]:
+    """Return a page of the jobs, the latest first."""
+    query = select(Job)
+    if status is not None:
+        query = query.where(Job.status == status)
+    order = (Job.created_at, Job.id)
+    return fetch(session, query, order, after=after, limit=limit, newest_first=True)
+
+
+def runs_of(session: Session, job_ids: Sequence[UUID]) -> list[Run]:
+    """Return the runs of some jobs, in the order they were expanded."""
+    found = session.scalars(
+        select(Run).where(Run.job_id.in_(job_ids)).order_by(Run.created_at, Run.position)
+    )
+    return list(found)
+
+
+def cancel(session: Session, job_id: UUID, *, now: datetime) -> Job:
+    """End a job; what was answered is kept. Raises IllegalMove when it has ended."""
+    return _move(session, job_id, Status.CANCELLED, "cancelled by a person", now)
+
+
+def pause(session: Session, job_id: UUID, *, now: datetime) -> Job:
+    """Send nothing new until it is resumed. Raises IllegalMove."""
+    return _move(session, job_id, Status.PAUSED, "paused by a person", now)
+
+
+def resume(session: Session, job_id: UUID, *, now: datetime) -> Job:
+    """Go on with what is paused. Raises IllegalMove when nothing is."""
+    return _move(session, job_id, Status.RUNNING, None, now)
+
+
+def retry(session: Session, job_id: UUID, *, now: datetime) -> Job:
+    """Ask again about the samples that failed. Raises IllegalMove when none did."""
+    job = lock(session, job_id)
+    retried = [runs.retry(session, run, now=now) for run in runs_of(session, [job.id])]
+    if not any(retried):
+        raise runs.illegal(job.status, "retried", "none of its samples failed")
+    follow(session, job.id, now=now)
+    return job
+
+
+def _move(session: Session, job_id: UUID, target: Status, reason: str | None, now: datetime) -> Job:
+    """Move every run of a job that may move there."""
+    job = lock(session, job_id)
+    moved = [
+        runs.move(session, run.id, target, reason=reason, now=now)
+        for run in runs_of(session, [job.id])
+        if target is not Status.RUNNING or run.status is Status.PAUSED
+    ]
+    if not any(moved):
+        raise runs.illegal(job.status, target.value, None)
+    follow(session, job.id, now=now)
+    return job
+
+
+def lock(session: Session, job_id: UUID) -> Job:
+    """Return a job, held until the commit against everyone else who would move its runs.
+
+    Taken before any of its runs is moved, so that nobody waits in a circle. Without it two
+    workers that close its last two runs at once would each see the other's run still running,
+    and the job would never end.
+    """
+    job = session.scalar(
+        select(Job)
+        .where(Job.id == job_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return job if job is not None else get(session, job_id)
+
+
+def follow(session: Session, job_id: UUID, *, now: datetime) -> None:
+    """Set a job's status and times from its runs, in the transaction that moved one."""
+    job = lock(session, job_id)
+    session.flush()
+    statuses = session.scalars(select(Run.status).where(Run.job_id == job_id)).all()
+    job.status = combine(statuses)
+    if job.status is not Status.QUEUED and job.started_at is None:
+        job.started_at = now
+    job.finished_at = (job.finished_at or now) if job.status in ENDED else None
+    session.flush()
+
+
+def stop(session: Session, run_id: UUID, reason: str, *, now: datetime) -> None:
+    """Pause a run for a reason that only a person can remove."""
+    job_id = runs.get(session, run_id).job_id
+    lock(session, job_id)
+    if runs.move(session, run_id, Status.PAUSED, reason=reason, now=now):
+        follow(session, job_id, now=now)

@@ -1,0 +1,188 @@
+"""The queue: due requests leased by a worker, by priority and in fair shares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Exists, Row, Select, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from core.rules.fairness import share
+from core.rules.states import RequestState, Status
+from core.rules.strategy import Asked
+from core.tables import Job, Request, Run
+
+CANDIDATE_JOBS = 64
+"""Jobs looked at in one lease; with more of one priority waiting, the rest come next time."""
+
+
+@dataclass(frozen=True)
+class Leased:
+    """A request in this worker's hands."""
+
+    id: int
+    run_id: UUID
+    sample_ids: tuple[int, ...]
+    attempts: int
+    asked: Asked
+
+
+def models_due(session: Session, *, now: datetime) -> list[UUID]:
+    """Return the models that have a request to send now."""
+    found = session.scalars(
+        select(Run.model_id).where(Run.status == Status.RUNNING, _has_due(now)).distinct()
+    )
+    return list(found)
+
+
+def lease(
+    session: Session,
+    model_id: UUID,
+    *,
+    owner: str,
+    slots: int,
+    now: datetime,
+    lasts: timedelta,
+) -> list[Leased]:
+    """Take up to `slots` due requests of a model: priority first, then a fair share to each job.
+
+    Two workers that lease at once never get the same request: PostgreSQL skips rows that
+    another holds, SQLite has one writer.
+    """
+    taken: list[Leased] = []
+    for jobs in _by_priority(_due_runs(session, model_id, now)):
+        if len(taken) >= slots:
+            break
+        ids = _fair(session, jobs, slots - len(taken), now)
+        taken += _take(session, ids, owner=owner, now=now, until=now + lasts)
+    return taken
+
+
+def _has_due(now: datetime) -> Exists:
+    """Return the condition that a run has a request to send now."""
+    return exists().where(
+        Request.run_id == Run.id,
+        Request.state == RequestState.DUE,
+        Request.not_before <= now,
+    )
+
+
+def _due_runs(session: Session, model_id: UUID, now: datetime) -> Sequence[Row[UUID, UUID, int]]:
+    """Return run, job and priority of what can be sent, most urgent and oldest first."""
+    return session.execute(
+        select(Run.id, Run.job_id, Job.priority)
+        .join(Job, Job.id == Run.job_id)
+        .where(Run.model_id == model_id, Run.status == Status.RUNNING, _has_due(now))
+        .order_by(Job.priority.desc(), Job.created_at, Run.job_id, Run.position)
+    ).all()
+
+
+def _by_priority(
+    rows: Sequence[Row[UUID, UUID, int]],
+) -> list[dict[UUID, list[UUID]]]:
+    """Return the runs of each job, the jobs of one priority together."""
+    levels: dict[int, dict[UUID, list[UUID]]] = {}
+    for run_id, job_id, priority in rows:
+        levels.setdefault(priority, {}).setdefault(job_id, []).append(run_id)
+    return list(levels.values())
+
+
+def _fair(session: Session, jobs: dict[UUID, list[UUID]], slots: int, now: datetime) -> list[int]:
+    """Return the requests to take, so that every job has as many under way as the next."""
+    under_way = _under_way(session, list(jobs))
+    nearest = sorted(jobs, key=lambda job: under_way.get(job, 0))[:CANDIDATE_JOBS]
+    waiting = {job: _candidates(session, jobs[job], slots, now) for job in nearest}
+    shares = share(
+        slots,
+        {job: len(ids) for job, ids in waiting.items()},
+        {job: under_way.get(job, 0) for job in nearest},
+    )
+    return [request for job in nearest for request in waiting[job][: shares.get(job, 0)]]
+
+
+def _under_way(session: Session, jobs: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many requests of each job are leased, by anyone."""
+    rows = session.execute(
+        select(Run.job_id, func.count())
+        .join(Request, Request.run_id == Run.id)
+        .where(Run.job_id.in_(jobs), Request.state == RequestState.LEASED)
+        .group_by(Run.job_id)
+    )
+    return {job: count for job, count in rows}  # noqa: C416 - a Row is not a pair to dict()
+
+
+def _candidates(session: Session, runs: Sequence[UUID], slots: int, now: datetime) -> list[int]:
+    """Return due requests of a job, its earlier runs first, and hold them."""
+    found: list[int] = []
+    for run in runs:
+        if len(found) >= slots:
+            break
+        found += session.scalars(
+            select(Request.id)
+            .where(
+                Request.run_id == run,
+                Request.state == RequestState.DUE,
+                Request.not_before <= now,
+            )
+            .order_by(Request.not_before, Request.id)
+            .limit(slots - len(found))
+            .with_for_update(skip_locked=True)
+        )
+    return found
+
+
+def _take(
+    session: Session, ids: Sequence[int], *, owner: str, now: datetime, until: datetime
+) -> list[Leased]:
+    """Lease those of `ids` that are still due."""
+    rows = session.execute(
+        update(Request)
+        .where(Request.id.in_(ids), Request.state == RequestState.DUE, Request.not_before <= now)
+        .values(state=RequestState.LEASED, lease_owner=owner, lease_expires_at=until)
+        .returning(*LEASED_COLUMNS)
+    ).all()
+    return sorted((leased(row) for row in rows), key=lambda taken: taken.id)
+
+
+LEASED_COLUMNS = (
+    Request.id,
+    Request.run_id,
+    Request.sample_ids,
+    Request.attempts,
+    Request.failures,
+    Request.throttles,
+    Request.refusals,
+)
+
+
+def leased(row: Row[int, UUID, list[int], int, int, int, int]) -> Leased:
+    """Return a row of LEASED_COLUMNS as a request in hand."""
+    asked = Asked(len(row.sample_ids), row.failures, row.throttles, row.refusals)
+    return Leased(row.id, row.run_id, tuple(row.sample_ids), row.attempts, asked)
+
+
+def has_leftovers(session: Session) -> bool:
+    """Tell whether a cancelled run still has due requests."""
+    return session.scalar(_leftovers().limit(1)) is not None
+
+
+def cancel_leftovers(session: Session, *, limit: int, now: datetime) -> None:
+    """Cancel due requests of cancelled runs, some at a time."""
+    session.execute(
+        update(Request)
+        .where(
+            Request.id.in_(session.scalars(_leftovers().limit(limit)).all()),
+            Request.state == RequestState.DUE,
+        )
+        .values(state=RequestState.CANCELLED, finished_at=now)
+    )
+
+
+def _leftovers() -> Select[int]:
+    """Return the query for due requests of cancelled runs."""
+    return (
+        select(Request.id)
+        .join(Run, Run.id == Request.run_id)
+        .where(Run.status == Status.CANCELLED, Request.state == RequestState.DUE)
+    )

@@ -1,0 +1,142 @@
+"""Where media rest: files named by what is in them, in a folder or behind any fsspec URL."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+import fsspec
+
+from core.errors import NotFound
+
+CHUNK = 1 << 20
+"""Bytes read at a time from a remote file."""
+
+
+class MediaStore:
+    """Media by their SHA-256, and beside them what was prepared from them.
+
+    Writing is idempotent and atomic, so any number of processes may share a store. A file
+    that a power failure left short is written again when its content is put again.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._files, self._root = fsspec.core.url_to_fs(url)
+        local = "file" in (
+            (self._files.protocol,)
+            if isinstance(self._files.protocol, str)
+            else self._files.protocol
+        )
+        self._folder = Path(self._root) if local else None
+
+    def put(self, data: bytes) -> str:
+        """Store a medium and return its digest."""
+        digest = hashlib.sha256(data).hexdigest()
+        self._write(_place(digest), len(data), lambda file: _write_all(file, data))
+        return digest
+
+    def put_file(self, path: Path, digest: str) -> None:
+        """Store a file whose digest is known, without holding it in memory."""
+
+        def copy(target: BinaryIO) -> None:
+            with path.open("rb") as source:
+                shutil.copyfileobj(source, target, CHUNK)
+
+        self._write(_place(digest), path.stat().st_size, copy)
+
+    def get(self, digest: str) -> bytes:
+        """Return a medium."""
+        data = self._read(_place(digest))
+        if data is None:
+            raise _missing(digest)
+        return data
+
+    def exists(self, digest: str) -> bool:
+        """Tell whether a medium is stored."""
+        return self._size(_place(digest)) is not None
+
+    def local_path(self, digest: str) -> Path | None:
+        """Return the medium's own file, or None where the store is not a folder."""
+        if self._folder is None:
+            return None
+        path = self._folder / _place(digest)
+        if not path.exists():
+            raise _missing(digest)
+        return path
+
+    @contextmanager
+    def open_local(self, digest: str) -> Iterator[Path]:
+        """Lend a file with the medium's content, for readers that want a path."""
+        path = self.local_path(digest)
+        if path is not None:
+            yield path
+            return
+        with tempfile.NamedTemporaryFile() as file:
+            try:
+                self._files.get_file(f"{self._root}/{_place(digest)}", file.name)
+            except FileNotFoundError as error:
+                raise _missing(digest) from error
+            yield Path(file.name)
+
+    def get_prepared(self, key: str) -> bytes | None:
+        """Return what was prepared under a key, or None if nothing was yet."""
+        return self._read(f"prepared/{_place(key)}")
+
+    def put_prepared(self, key: str, data: bytes) -> None:
+        """Keep prepared bytes under a key of hex digits."""
+        self._write(f"prepared/{_place(key)}", len(data), lambda file: _write_all(file, data))
+
+    def _size(self, place: str) -> int | None:
+        """Return the bytes of a stored file, or None."""
+        try:
+            if self._folder is not None:
+                return (self._folder / place).stat().st_size
+            return int(self._files.size(f"{self._root}/{place}"))
+        except FileNotFoundError:
+            return None
+
+    def _read(self, place: str) -> bytes | None:
+        try:
+            if self._folder is not None:
+                return (self._folder / place).read_bytes()
+            return bytes(self._files.cat_file(f"{self._root}/{place}"))
+        except FileNotFoundError:
+            return None
+
+    def _write(self, place: str, size: int, fill: Callable[[BinaryIO], None]) -> None:
+        """Write a file unless it is there whole; nobody ever sees half of it."""
+        if self._size(place) == size:
+            return
+        if self._folder is None:
+            # An object store shows an object only when all of it has arrived.
+            with self._files.open(f"{self._root}/{place}", "wb") as file:
+                fill(file)
+            return
+        target = self._folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f".{uuid4().hex}")
+        try:
+            with draft.open("xb") as file:
+                fill(file)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _place(digest: str) -> str:
+    return f"{digest[:2]}/{digest[2:]}"
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    file.write(data)
+
+
+def _missing(digest: str) -> NotFound:
+    return NotFound(
+        f"medium {digest[:12]}… is not in the media store: import its dataset again, "
+        "or point GERBENCH_MEDIA_URL to the store it was imported into"
+    )

@@ -1,0 +1,191 @@
+"""The one HTTP client of a process, and the exchanges it makes."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import aiohttp
+import httpx
+from aiohttp.http import HttpProcessingError
+from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
+
+from core.rules.readings import Exchange
+from core.vocabulary import Result
+
+CONNECTIONS = 2000
+"""More than the calls a process has under way: the limiter bounds those, not the pool."""
+KEEPALIVE_S = 4.0
+"""Below the 5 s after which uvicorn and others close an idle connection: a request must not meet
+the closing half-way."""
+CONNECT_S = 10.0
+MAX_REPLY_BYTES = 20_000_000
+PARTIAL_BYTES = 100_000
+"""Of a reply that did not come whole, as much as is kept."""
+SLICE_BYTES = 2**18
+LARGE_BYTES = 2**20
+"""A longer body is handed over in slices: aiohttp warns of sending it as one."""
+SECRET_CHARACTERS = 8
+"""A shorter secret is no secret, and blotting it out would garble the reply."""
+
+
+class ReplyTooLarge(Exception):
+    """A reply went past the bound; the rest of it was not read."""
+
+
+FAULTS = (httpx.HTTPError, aiohttp.ClientError, HttpProcessingError, OSError, ReplyTooLarge)
+"""All that a network, a proxy or a server can do to an exchange. TimeoutError is an OSError."""
+
+
+@dataclass
+class _Reply:
+    """A reply as it arrives."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
+
+
+class ProviderClient:
+    """Sends requests; make one for a process, since building it costs a TLS context (74 ms).
+
+    It opens inside the running event loop at the first call and belongs to that loop. It never
+    retries and never follows a redirect: both would send, and perhaps pay, again unseen. Proxies
+    (HTTPS_PROXY, NO_PROXY) and SSL_CERT_FILE are taken from the environment; `.netrc` is not.
+    """
+
+    def __init__(self, *, max_reply_bytes: int = MAX_REPLY_BYTES) -> None:
+        self._max_reply_bytes = max_reply_bytes
+        self._client: httpx.AsyncClient | None = None
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], content: bytes, timeout_s: float
+    ) -> Exchange:
+        """Send a request and return all that came of it; a network's fault is a value.
+
+        `timeout_s` bounds the exchange as a whole, however steadily the server drips. The body is
+        kept byte for byte, after content decoding where a server compresses unasked; the secret
+        of the Authorization header is blotted out wherever the reply repeats it.
+        """
+        reply = _Reply()
+        started = time.perf_counter()
+        status, failure, error = None, None, None
+        try:
+            async with asyncio.timeout(timeout_s):
+                status = await self._receive(url, headers, content, reply)
+        except FAULTS as fault:
+            failure, error = _meaning(fault), _words(fault, timeout_s)
+            del reply.body[PARTIAL_BYTES:]
+        latency_s = time.perf_counter() - started
+        exchange = Exchange(status, reply.headers, bytes(reply.body), latency_s, failure, error)
+        return _without_secret(exchange, headers)
+
+    async def aclose(self) -> None:
+        """Close every connection. A later call opens the client anew."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _receive(
+        self, url: str, headers: Mapping[str, str], content: bytes, reply: _Reply
+    ) -> int:
+        """Fill `reply` and return its status once it is whole."""
+        client = self._client = self._client or _open()
+        sized = {**headers, "content-length": str(len(content))}
+        body = content if len(content) <= LARGE_BYTES else _slices(content)
+        async with client.stream("POST", url, headers=sized, content=body) as response:
+            reply.headers = dict(response.headers)
+            async for chunk in response.aiter_bytes():
+                reply.body += chunk
+                if len(reply.body) > self._max_reply_bytes:
+                    raise ReplyTooLarge(f"the reply is larger than {self._max_reply_bytes} bytes")
+        return response.status_code
+
+
+class _Transport(AiohttpTransport):
+    """The transport, with a session of our own.
+
+    It keeps no cookies, and neither does the client's own jar: they would tie credentials together.
+    """
+
+    def get_client(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=CONNECTIONS, keepalive_timeout=KEEPALIVE_S, ssl=self.ssl_context
+        )
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
+class _Client(HttpxAiohttpClient):
+    """The client; httpx asks these two for its transports, the second once for each proxy."""
+
+    def _init_transport(self, *args: Any, **kwargs: Any) -> httpx.AsyncBaseTransport:
+        return _Transport(*args, **kwargs)
+
+    def _init_proxy_transport(
+        self, proxy: httpx.Proxy, *args: Any, **kwargs: Any
+    ) -> httpx.AsyncBaseTransport:
+        return _Transport(*args, **{**kwargs, "proxy": proxy})
+
+
+def _open() -> httpx.AsyncClient:
+    """Return a client; to be called where an event loop runs."""
+    return _Client(
+        # Replies are small: what a server says is then what is kept, without a decoder between.
+        headers={"accept-encoding": "identity"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        timeout=httpx.Timeout(None, connect=CONNECT_S),
+        follow_redirects=False,
+    )
+
+
+async def _slices(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), SLICE_BYTES):
+        yield content[start : start + SLICE_BYTES]
+
+
+def _meaning(fault: BaseException) -> Result:
+    """Return what a fault is.
+
+    The transport calls any broken or refused connection httpx.ConnectTimeout (openai-python#3594
+    found the same in its copy), so aiohttp's own exception behind it is asked first.
+    """
+    cause = _cause(fault)
+    if isinstance(cause, TimeoutError):
+        return Result.TIMEOUT
+    if isinstance(fault, httpx.DecodingError | ReplyTooLarge):
+        return Result.MALFORMED
+    if isinstance(cause, aiohttp.ClientHttpProxyError):
+        return Result.RESET
+    if isinstance(cause, aiohttp.ClientResponseError | HttpProcessingError):
+        return Result.MALFORMED
+    return Result.RESET
+
+
+def _cause(fault: BaseException) -> BaseException:
+    """Return what httpx has wrapped, or the fault itself."""
+    return (isinstance(fault, httpx.HTTPError) and fault.__cause__) or fault
+
+
+def _words(fault: BaseException, timeout_s: float) -> str:
+    """Return a fault in words, with the name of its type, since many have no words at all."""
+    cause = _cause(fault)
+    if type(cause) is TimeoutError:
+        return f"no whole reply within {timeout_s:g} s"
+    return f"{type(cause).__name__}: {cause}".removesuffix(": ")
+
+
+def _without_secret(exchange: Exchange, headers: Mapping[str, str]) -> Exchange:
+    """Return the exchange with the request's secret blotted out, should the server repeat it."""
+    sent = {name.lower(): value for name, value in headers.items()}
+    secret = sent.get("authorization", "").rpartition(" ")[2]
+    if len(secret) < SECRET_CHARACTERS:
+        return exchange
+    return Exchange(
+        status=exchange.status,
+        headers={k: v.replace(secret, "***") for k, v in exchange.headers.items()},
+        body=exchange.body.replace(secret.encode(), b"***"),
+        latency_s=exchange.latency_s,
+        failure=exchange.failure,
+        error=exchange.error and exchange.error.replace(secret, "***"),
+    )

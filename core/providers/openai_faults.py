@@ -1,0 +1,198 @@
+"""The OpenAI chat-completions wire: how providers fail on it.
+
+Everybody who speaks this wire answers alike and fails differently. `ROWS` holds the known
+failures, each with who is known to answer so; the first row that fits decides.
+"""
+
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+
+from core.vocabulary import Result
+
+SUCCESS = range(200, 300)
+CLIENT_FAULTS = frozenset(range(400, 500))
+LAST_STATUS = 999
+"""HTTP statuses have three digits."""
+SEARCHED = 2000
+"""Characters of a message in which a wait is looked for."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An error body, whatever its shape."""
+
+    words: tuple[str, ...]
+    """Its codes and types, in lower case."""
+    message: str
+    """Its message, else the body as text."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A failure that is known: all that is given must fit."""
+
+    result: Result
+    statuses: Container[int]
+    words: frozenset[str] = frozenset()
+    phrase: re.Pattern[str] | None = None
+
+    def fits(self, status: int, fault: Fault) -> bool:
+        """Tell whether this row speaks of that reply."""
+        return (
+            status in self.statuses
+            and (not self.words or not self.words.isdisjoint(fault.words))
+            and (self.phrase is None or self.phrase.search(fault.message) is not None)
+        )
+
+
+def _phrase(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+REFUSAL_WORDS = frozenset(
+    {
+        "content_policy_violation",  # OpenAI, Azure: 400 "rejected … by our safety system"
+        "content_filter",  # Azure: 400, learn.microsoft.com "Content filtering"
+        "responsibleaipolicyviolation",  # Azure: error.innererror.code of the same
+        "image_content_policy_violation",  # OpenAI: one of its image error codes
+        "moderation_blocked",  # OpenAI, newer image models
+        "datainspectionfailed",  # Alibaba Model Studio: 400
+        "data_inspection_failed",  # the same through its OpenAI-compatible mode
+    }
+)
+QUOTA_WORDS = frozenset(
+    {
+        "insufficient_quota",  # OpenAI: 429; the type of credit_balance_exhausted and others
+        "billing_hard_limit_reached",  # OpenAI: 400 or 429
+        "billing_not_active",  # OpenAI: 429 "Your account is not active"
+    }
+)
+SIZE_WORDS = frozenset(
+    {
+        "context_length_exceeded",  # OpenAI, Azure, Groq: 400
+        "string_above_max_length",  # OpenAI: 400, a text or data URL too long
+        "array_above_max_length",  # OpenAI: 400, too many parts
+        "image_too_large",  # OpenAI: one of its image error codes
+        "image_file_too_large",  # the same, in bytes
+        "request_too_large",  # Anthropic: 413, or 400 behind a gateway
+    }
+)
+
+ROWS: tuple[Row, ...] = (
+    Row(Result.REFUSED, CLIENT_FAULTS - {401, 429}, words=REFUSAL_WORDS),
+    # OpenAI reasoning models: 400 invalid_prompt "flagged as potentially violating our usage
+    # policy". OpenRouter: 403 "requires moderation … your input was flagged". The rest: the
+    # sentences of OpenAI and Azure where a gateway dropped the code.
+    Row(
+        Result.REFUSED,
+        frozenset({400, 403}),
+        phrase=_phrase(
+            r"flagged (?:as|for)",
+            r"input was flagged",
+            r"our safety system",
+            r"content management policy",
+        ),
+    ),
+    Row(Result.QUOTA, frozenset({400, 403, 429}), words=QUOTA_WORDS),
+    # OpenRouter, DeepSeek, Together: 402 is an empty account.
+    Row(Result.QUOTA, frozenset({402})),
+    # OpenAI: 429 "Request too large for gpt-4o … on tokens per min (TPM): Limit 30000, Requested
+    # 30601. The input or output tokens must be reduced": no wait ever lets it through.
+    Row(
+        Result.TOO_LARGE,
+        frozenset({429}),
+        phrase=_phrase(r"request too large", r"input or output tokens must be reduced"),
+    ),
+    # Any other 429, litellm's included, which calls itself `type: internal_server_error`.
+    Row(Result.RATE_LIMITED, frozenset({429})),
+    Row(Result.TOO_LARGE, frozenset({413})),
+    Row(Result.TOO_LARGE, frozenset({400, 403, 422}), words=SIZE_WORDS),
+    # vLLM: 400 "At most 5 image(s) may be provided in one request", "maximum model length".
+    # Azure: 400 "Too many images in request. Max is 10", "Exceeded maximum number of images (50)".
+    # Together: 403 "… must be less than the context length". Anthropic: "prompt is too long".
+    Row(
+        Result.TOO_LARGE,
+        frozenset({400, 403, 422}),
+        phrase=_phrase(
+            r"context length",
+            r"maximum model length",
+            r"prompt is too long",
+            r"too many images",
+            r"at most \d+ image",
+            r"maximum number of images",
+            r"maximum of \d+ (?:images|allowed)",
+            r"(?:request|payload) (?:body )?(?:is )?too large",
+            r"exceeds? the (?:maximum|allowed) (?:(?:request|body|payload) )?size",
+        ),
+    ),
+    # Cloudflare and other gateways block with a page; the credential has no part in it.
+    Row(Result.SERVER_ERROR, frozenset({403}), phrase=_phrase(r"\A\s*<")),
+    Row(Result.UNAUTHORIZED, frozenset({401, 403})),
+    # Timeout, conflict and too early pass, as do all 5xx; 529 is Anthropic's "overloaded".
+    Row(Result.SERVER_ERROR, frozenset({408, 409, 425})),
+    Row(Result.SERVER_ERROR, range(500, LAST_STATUS + 1)),
+    # 404 model_not_found, 400 invalid_request_error, unsupported_parameter, invalid_image_format…
+    Row(Result.REJECTED, CLIENT_FAULTS),
+    Row(Result.REJECTED, range(LAST_STATUS + 1)),
+)
+
+IMPLIED: Mapping[str, int] = {
+    **dict.fromkeys(REFUSAL_WORDS | SIZE_WORDS, 400),
+    **dict.fromkeys(QUOTA_WORDS, 429),
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "invalid_request_error": 400,
+    "invalid_api_key": 401,
+    "authentication_error": 401,
+    "model_not_found": 404,
+    "server_error": 500,
+    "internal_server_error": 500,
+    "overloaded_error": 529,
+}
+"""The status that an error inside a 200 would have had, for codes that are words."""
+
+
+def judge(status: int, fault: Fault) -> Result:
+    """Return what a fault means: by the first row that fits, MALFORMED where none can tell.
+
+    OpenRouter reports what fails late inside a 200, with the status as the error's code.
+    """
+    judged = _implied(fault) if status in SUCCESS else min(status, LAST_STATUS)
+    if judged is None:
+        return Result.MALFORMED
+    return next(row.result for row in ROWS if row.fits(judged, fault))
+
+
+def _implied(fault: Fault) -> int | None:
+    """Return the status that an error inside a 2xx stands for."""
+    for word in fault.words:
+        if re.fullmatch(r"[45]\d\d", word, re.ASCII):
+            return int(word)
+        if word in IMPLIED:
+            return IMPLIED[word]
+    return None
+
+
+WAIT = re.compile(
+    r"\b(?:try again|retry)\s+(?:in|after)\s+((?:\d{1,9}(?:\.\d{1,9})?\s?[a-z]{1,12}\s?)+)",
+    re.IGNORECASE,
+)
+SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s?(ms|mil|[dhms])", re.IGNORECASE)
+UNITS: Mapping[str, float] = {
+    "ms": 0.001,
+    "mil": 0.001,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
+
+
+def named_wait(message: str) -> float | None:
+    """Return the wait in an error's words: "try again in 6m0s", "100ms", "after 7 seconds"."""
+    named = WAIT.search(message[:SEARCHED])
+    if named is None:
+        return None
+    spans = SPAN.findall(named[1])
+    return sum(float(number) * UNITS[unit.casefold()] for number, unit in spans) if spans else None

@@ -1,0 +1,74 @@
+"""Requests taken back from workers that died."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from core.leases import LEASED_COLUMNS, leased
+from core.rules.states import RequestState
+from core.rules.strategy import Verdict, lost
+from core.settling import Settlement, settle_all
+from core.tables import Attempt, Request, Run
+from core.vocabulary import Result
+
+REASON = "the worker died before the reply"
+
+
+def has_expired(session: Session, *, now: datetime) -> bool:
+    """Tell whether a lease has expired."""
+    query = select(Request.id).where(
+        Request.state == RequestState.LEASED, Request.lease_expires_at < now
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def rescue(
+    session: Session, *, expired_before: datetime | None, jitter: float, now: datetime
+) -> int:
+    """Take back requests whose worker died; return how many.
+
+    `expired_before` None takes every lease: right where one process owns the database and has
+    just started. An attempt that was under way becomes unknown, possibly billed, and counts as a
+    failure, so that a request which kills its worker fails in the end instead of going round for
+    ever; a request that was only leased goes back as it was.
+    """
+    query = select(*LEASED_COLUMNS, Request.lease_owner).where(Request.state == RequestState.LEASED)
+    if expired_before is not None:
+        query = query.where(Request.lease_expires_at < expired_before)
+    rows = session.execute(query.with_for_update(skip_locked=True)).all()
+    if not rows:
+        return 0
+    under_way = _give_up(session, [row.id for row in rows], now=now)
+    settlements = []
+    for row in rows:
+        request = leased(row)
+        sent = request.id in under_way
+        verdict = lost(request.asked, jitter=jitter) if sent else Verdict(RequestState.DUE)
+        reason = REASON if sent else None
+        settlements.append(Settlement(request, row.lease_owner, verdict, now, reason))
+    settle_all(session, settlements)
+    return len(rows)
+
+
+def _give_up(session: Session, request_ids: Sequence[int], *, now: datetime) -> set[int]:
+    """Mark the attempts under way of some requests unknown; return those requests."""
+    rows: Sequence[tuple[int, UUID]] = [
+        (request, run)
+        for request, run in session.execute(
+            update(Attempt)
+            .where(Attempt.request_id.in_(request_ids), Attempt.result == Result.SENT)
+            .values(result=Result.UNKNOWN, finished_at=now, reason=REASON)
+            .returning(Attempt.request_id, Attempt.run_id)
+        )
+    ]
+    for run_id, count in sorted(Counter(run for _, run in rows).items()):
+        session.execute(
+            update(Run)
+            .where(Run.id == run_id)
+            .values(unknown_attempts=Run.unknown_attempts + count)
+        )
+    return {request for request, _ in rows}

@@ -1,0 +1,115 @@
+"""What a job asks for, and the runs that it expands into."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from core.errors import InvalidInput
+from core.rules.specs import Capabilities, Condition, Spec
+from core.vocabulary import Color, Detail, Modality
+
+BATCH_SIZES = {
+    Modality.IMAGE: 20,
+    Modality.TEXT: 20,
+    Modality.IMAGE_TEXT: 20,
+    Modality.VIDEO: 8,
+    Modality.VIDEO_TEXT: 6,
+}
+"""Samples in a request, as the published benchmark batched them."""
+
+DEFAULT_FRAMES = 3
+MAX_RUNS = 10_000
+MAX_INT = 2**31 - 1
+
+Reference = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._@-]{0,160}$")]
+
+
+class Conditions(Spec):
+    """The values to cross; every combination that differs becomes a condition."""
+
+    modality: tuple[Modality, ...] | None = Field(None, min_length=1)
+    """None: the dataset's own."""
+    template: tuple[Reference, ...] = Field(("default",), min_length=1)
+    frames: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((DEFAULT_FRAMES,), min_length=1)
+    color: tuple[Color, ...] = Field((Color.RGB,), min_length=1)
+    detail: tuple[Detail, ...] = Field((Detail.LOW,), min_length=1)
+    longest_side: tuple[Annotated[int, Field(ge=16, le=8192)] | None, ...] = Field(
+        (None,), min_length=1
+    )
+    jpeg_quality: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((95,), min_length=1)
+
+
+class Submission(Spec):
+    """The body of a job: models, conditions and repeats over one dataset."""
+
+    dataset: Reference = Field(description="Name, or name@version")
+    models: tuple[Reference, ...] = Field(min_length=1, max_length=100)
+    conditions: Conditions = Conditions()
+    repeats: int = Field(1, ge=1, le=1000)
+    batch_size: int | None = Field(None, ge=1, le=1000, description="null: by modality")
+    sample_limit: int | None = Field(None, ge=1, le=MAX_INT, description="A seeded subset")
+    seed: int = Field(0, ge=0, le=MAX_INT, description="Of the order of the samples")
+    priority: int = Field(0, ge=-100, le=100, description="Higher goes first")
+    tags: dict[
+        Annotated[str, StringConstraints(max_length=64)],
+        Annotated[str, StringConstraints(max_length=256)],
+    ] = Field(default_factory=dict, max_length=32)
+
+
+def expand(conditions: Conditions, own: Modality) -> list[Condition]:
+    """Return the distinct conditions for a dataset of modality `own`, in a stable order.
+
+    What a modality does not show (color of a text, frames of an image) is set to one value, so
+    that crossing it adds no run twice. Raises InvalidInput for a modality the dataset lacks.
+    """
+    modalities = conditions.modality or (own,)
+    for modality in modalities:
+        if not modality.parts <= own.parts:
+            raise InvalidInput(
+                f"the dataset holds {own.value}; a run over it cannot show {modality.value}"
+            )
+    return list(dict.fromkeys(_cross(conditions, modalities)))
+
+
+def _cross(conditions: Conditions, modalities: tuple[Modality, ...]) -> Iterator[Condition]:
+    """Yield every combination, normalised."""
+    for modality, template in product(modalities, conditions.template):
+        if modality is Modality.TEXT:
+            yield Condition(modality=modality, template=template)
+            continue
+        frames = conditions.frames if "video" in modality.parts else (None,)
+        for count, color, detail, side, quality in product(
+            frames,
+            conditions.color,
+            conditions.detail,
+            conditions.longest_side,
+            conditions.jpeg_quality,
+        ):
+            yield Condition(
+                modality=modality,
+                template=template,
+                frames=count,
+                color=color,
+                detail=detail,
+                longest_side=side,
+                jpeg_quality=quality,
+            )
+
+
+def batch_size(condition: Condition, capabilities: Capabilities, wanted: int | None) -> int:
+    """Return how many samples go into a request: as wanted, within the model's capabilities.
+
+    Raises InvalidInput when one sample alone shows more pictures than the model takes.
+    """
+    size = wanted or BATCH_SIZES[condition.modality]
+    if condition.modality is Modality.TEXT:
+        return size
+    pictures = condition.frames or 1
+    if pictures > capabilities.images_per_request:
+        raise InvalidInput(
+            f"{pictures} frames a sample, but the model takes"
+            f" {capabilities.images_per_request} images a request; ask for fewer frames"
+        )
+    return min(size, capabilities.images_per_request // pictures)

@@ -1,0 +1,229 @@
+"""What an attempt changes: its request, the requests that follow, predictions and totals."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from core import attempts
+from core.attempts import Heard
+from core.leases import Leased
+from core.rules.readings import Answer
+from core.rules.states import RequestState, Status
+from core.rules.strategy import BREAKER, Child, Verdict
+from core.tables import Prediction, Request, Run
+from core.vocabulary import Outcome, Result
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What becomes of a leased request."""
+
+    request: Leased
+    owner: str
+    verdict: Verdict
+    at: datetime
+    reason: str | None
+    """In the provider's words, or ours; None for an answer."""
+    targets: Sequence[str | None] = ()
+    """Of the request's samples, in slot order; needed where there are answers."""
+    heard: Heard | None = None
+    """None when nothing was sent, or nobody heard the end."""
+
+
+@dataclass
+class Totals:
+    """What a group of settlements adds to a run."""
+
+    counts: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    rejected_in_a_row: int = 0
+    answered: bool = False
+    reason: str | None = None
+
+
+def settle_all(session: Session, settlements: Sequence[Settlement]) -> dict[UUID, str]:
+    """Store raw replies, predictions and what follows, for many requests at once.
+
+    A settlement whose lease was lost meanwhile keeps its raw reply and its price and changes
+    nothing else: another worker has the request now. Returns the runs whose breaker tripped and
+    why, for `jobs.stop` in a transaction of its own: a job is locked before its runs, never after.
+    """
+    attempts.record_all(session, [s.heard for s in settlements if s.heard])
+    held = _held(session, settlements)
+    totals: defaultdict[UUID, Totals] = defaultdict(Totals)
+    for s in settlements:
+        bought = bool(s.verdict.answers) and s.request.id in held
+        _price(totals[s.request.run_id], s, bought=bought)
+    live = [s for s in settlements if s.request.id in held]
+    for s in live:
+        _outcomes(totals[s.request.run_id], s)
+    ended = _cancelled(session, {s.request.run_id for s in live})
+    _predict(session, live)
+    _advance(session, live, ended)
+    _branch(session, [s for s in live if s.request.run_id not in ended], totals)
+    return _add(session, totals)
+
+
+def _held(session: Session, settlements: Sequence[Settlement]) -> set[int]:
+    """Return the requests that are still ours, held until the commit."""
+    owners = {s.request.id: s.owner for s in settlements}
+    rows = session.execute(
+        select(Request.id, Request.lease_owner)
+        .where(Request.id.in_(owners), Request.state == RequestState.LEASED)
+        .order_by(Request.id)
+        .with_for_update()
+    )
+    return {request for request, owner in rows if owner == owners[request]}
+
+
+def _cancelled(session: Session, run_ids: Iterable[UUID]) -> set[UUID]:
+    """Return those runs that have been cancelled: what came back is kept, nothing follows."""
+    found = session.scalars(
+        select(Run.id).where(Run.id.in_(list(run_ids)), Run.status == Status.CANCELLED)
+    )
+    return set(found)
+
+
+def _price(totals: Totals, s: Settlement, *, bought: bool) -> None:
+    """Add what an attempt cost; what bought no prediction is lost."""
+    if s.heard is None:
+        return
+    cost, usage = s.heard.cost_nano or 0, s.heard.reading.usage
+    totals.counts["cost_nano"] += cost
+    if not bought:
+        totals.counts["lost_nano"] += cost
+    if usage is not None:
+        totals.counts["prompt_tokens"] += usage.prompt_tokens
+        totals.counts["completion_tokens"] += usage.completion_tokens
+
+
+def _outcomes(totals: Totals, s: Settlement) -> None:
+    """Add the outcomes of a settlement, and what the breaker counts."""
+    totals.counts["answered"] += len(s.verdict.answers)
+    if s.verdict.outcome is not None:
+        totals.counts[s.verdict.outcome.value] += len(_rest(s))
+    if s.verdict.rejected:
+        totals.rejected_in_a_row += 1
+        totals.reason = s.reason
+    elif s.heard is not None and s.heard.reading.result is Result.ANSWERED:
+        totals.rejected_in_a_row, totals.answered = 0, True
+
+
+def _rest(s: Settlement) -> list[int]:
+    """Return the slots that end without an answer."""
+    going_on = {slot for child in s.verdict.children for slot in child.slots}
+    return [
+        slot
+        for slot in range(s.request.asked.size)
+        if slot not in s.verdict.answers and slot not in going_on
+    ]
+
+
+def _predict(session: Session, live: Sequence[Settlement]) -> None:
+    """Write the predictions of the samples that end."""
+    rows = [
+        _prediction(s, slot, Outcome.ANSWERED, answer)
+        for s in live
+        for slot, answer in s.verdict.answers.items()
+    ]
+    rows += [
+        _prediction(s, slot, s.verdict.outcome, None)
+        for s in live
+        if s.verdict.outcome is not None
+        for slot in _rest(s)
+    ]
+    if rows:
+        session.execute(insert(Prediction), rows)
+
+
+def _prediction(
+    s: Settlement, slot: int, outcome: Outcome, answer: Answer | None
+) -> dict[str, Any]:
+    """Return a prediction as a row."""
+    ranked = list(answer.ranked) if answer else None
+    target = s.targets[slot] if answer else None
+    return {
+        "run_id": s.request.run_id,
+        "sample_id": s.request.sample_ids[slot],
+        "outcome": outcome,
+        "label": answer.label if answer else None,
+        "in_vocabulary": answer.in_vocabulary if answer else None,
+        "ranked": ranked,
+        "rank": ranked.index(target) + 1 if ranked and target in ranked else None,
+        "slot": slot,
+        "batch": s.request.asked.size,
+        "request_id": s.request.id,
+        "attempt_id": s.heard.attempt_id if s.heard else None,
+    }
+
+
+def _advance(session: Session, live: Sequence[Settlement], ended: set[UUID]) -> None:
+    """Move the requests on."""
+    if live:
+        session.connection().execute(
+            update(Request.__table__).where(Request.__table__.c.id == bindparam("request")),  # type: ignore[arg-type]
+            [_request_row(s, cancelled=s.request.run_id in ended) for s in live],
+        )
+
+
+def _request_row(s: Settlement, *, cancelled: bool) -> dict[str, Any]:
+    """Return the columns of a request after a verdict."""
+    state, asked = s.verdict.state, s.request.asked
+    if cancelled and state in {RequestState.DUE, RequestState.SPLIT}:
+        state = RequestState.CANCELLED
+    return {
+        "request": s.request.id,
+        "state": state,
+        "not_before": s.at + timedelta(seconds=s.verdict.wait_s),
+        "lease_owner": None,
+        "lease_expires_at": None,
+        "failures": asked.failures + s.verdict.failed,
+        "throttles": asked.throttles + s.verdict.throttled,
+        "refusals": asked.refusals + s.verdict.refused,
+        "reason": s.reason,
+        "finished_at": None if state is RequestState.DUE else s.at,
+    }
+
+
+def _branch(session: Session, live: Sequence[Settlement], totals: Mapping[UUID, Totals]) -> None:
+    """Queue the children of requests that were split."""
+    rows = []
+    for s in live:
+        totals[s.request.run_id].counts["requests"] += len(s.verdict.children)
+        rows += [_child_row(s, child) for child in s.verdict.children]
+    if rows:
+        session.execute(insert(Request), rows)
+
+
+def _child_row(s: Settlement, child: Child) -> dict[str, Any]:
+    """Return a child of a request as a row."""
+    return {
+        "run_id": s.request.run_id,
+        "parent_id": s.request.id,
+        "cause": child.cause,
+        "sample_ids": [s.request.sample_ids[slot] for slot in child.slots],
+        "not_before": s.at,
+        "created_at": s.at,
+    }
+
+
+def _add(session: Session, totals: Mapping[UUID, Totals]) -> dict[UUID, str]:
+    """Add to the totals of the runs, in one order for all workers; return what tripped."""
+    tripped = {}
+    for run_id, added in sorted(totals.items()):
+        values: dict[str, Any] = {
+            name: getattr(Run, name) + count for name, count in added.counts.items() if count
+        }
+        before = 0 if added.answered else Run.rejections
+        values["rejections"] = before + added.rejected_in_a_row
+        rejections = session.scalar(
+            update(Run).where(Run.id == run_id).values(**values).returning(Run.rejections)
+        )
+        if added.rejected_in_a_row and rejections is not None and rejections >= BREAKER:
+            tripped[run_id] = f"{BREAKER} requests in a row were rejected: {added.reason}"
+    return tripped

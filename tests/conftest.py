@@ -1,0 +1,179 @@
+"""Fixtures that every test may use: real databases, a real Redis, and the order of the tests."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import URL, create_engine, make_url, text
+
+import core.tables  # noqa: F401 - fills Base.metadata
+from core.db import Base, Database
+from tests import servers
+
+SESSION = pytest.StashKey[Path]()
+MakeDatabase = Callable[..., str]
+"""Makes a PostgreSQL database, empty or a copy of `template`, and returns its URL."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.stash[SESSION] = servers.open_session()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if folder := config.stash.get(SESSION, None):
+        servers.close_session(folder)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Put slow tests last, whatever the random order, and side by side with no other slow one."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("slow"))
+    yield
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say plainly what was skipped, and why."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.getreports("skipped"):
+        _, _, reason = report.longrepr
+        reasons[str(reason).removeprefix("Skipped: ")] += 1
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count} skipped: {reason}", yellow=True)
+
+
+def _server(kind: str) -> str:
+    try:
+        return servers.url_of(kind)
+    except servers.Unavailable as error:
+        if os.environ.get("GERBENCH_TEST_SERVERS") == "required":
+            raise
+        pytest.skip(str(error))
+
+
+def _text(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def worker_number(request: pytest.FixtureRequest) -> int:
+    worker: str = getattr(request.config, "workerinput", {}).get("workerid", "gw0")
+    return int(worker.removeprefix("gw"))
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """The URL of a PostgreSQL server; make databases of your own on it with `make_postgres`."""
+    return _server("postgres")
+
+
+@pytest.fixture(scope="session")
+def make_postgres(postgres_url: str) -> Iterator[MakeDatabase]:
+    """Makes PostgreSQL databases; they are dropped at the end of the session."""
+    base, made = make_url(postgres_url), []
+    engine = create_engine(base, isolation_level="AUTOCOMMIT")
+
+    def make(template: str = "template1") -> str:
+        name = f"gerbench_test_{uuid4().hex[:16]}"
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE {name} TEMPLATE "{template}"'))
+        made.append(name)
+        return _text(base.set(database=name))
+
+    yield make
+    with engine.connect() as connection:
+        for name in made:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+def _create_tables(url: str) -> None:
+    database = Database.at(url)
+    Base.metadata.create_all(database.engine)
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(make_postgres: MakeDatabase) -> str:
+    """The name of a PostgreSQL database with every table and no rows."""
+    url = make_postgres()
+    _create_tables(url)
+    return str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with every table and no rows."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _create_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Each of the two kinds of database; a test that asks for it runs once for each."""
+    return str(request.param)
+
+
+@pytest.fixture
+def blank_database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of a database without tables, of each dialect."""
+    if dialect == "sqlite":
+        return f"sqlite:///{tmp_path / 'blank.db'}"
+    make: MakeDatabase = request.getfixturevalue("make_postgres")
+    return make()
+
+
+@pytest.fixture
+def database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh database with every table and no rows, of each dialect."""
+    if dialect == "sqlite":
+        path = tmp_path / "gerbench.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    make: MakeDatabase = request.getfixturevalue("make_postgres")
+    return make(template=request.getfixturevalue("postgres_template"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh database with every table and no rows, of each dialect."""
+    database = Database.at(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def postgres_database(make_postgres: MakeDatabase, postgres_template: str) -> Iterator[Database]:
+    """A fresh PostgreSQL database with every table and no rows."""
+    database = Database.at(make_postgres(template=postgres_template))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """A fresh SQLite database with every table and no rows."""
+    path = tmp_path / "gerbench.db"
+    shutil.copy(sqlite_template, path)
+    database = Database.at(f"sqlite:///{path}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def redis_url(worker_number: int) -> str:
+    """The URL of a Redis database.
+
+    On a private server no other pytest-xdist worker has it; on a server that the environment
+    names it may hold the keys of others. Either way it is not emptied: use keys of your own.
+    """
+    url = _server("redis")
+    return url if servers.given("redis") else f"{url}/{worker_number}"

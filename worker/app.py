@@ -1,0 +1,44 @@
+"""The Celery application: how wake-ups travel. Losing all of them loses nothing."""
+
+from celery import Celery
+
+from core.settings import Settings
+
+PLAN = "plan"
+DISPATCH = "dispatch"
+TICK = "tick"
+
+TICK_S = 1.0
+
+STALE_S = 15.0
+"""A wake-up nobody took by then is dropped: `tick` sends another."""
+
+VISIBILITY_S = 3600
+"""Redis gives a message out again after this long unacknowledged; slices end far sooner."""
+
+
+def create_celery(settings: Settings) -> Celery:
+    """Return the Celery application of a process."""
+    transport: dict[str, float] = {"visibility_timeout": VISIBILITY_S}
+    if settings.broker.startswith("memory:"):
+        # The default of a second would delay every wake-up by half of that.
+        transport = {"polling_interval": 0.05}
+    app = Celery("gerbench", broker=settings.broker, set_as_current=False)
+    app.conf.update(
+        # At least once: a message is gone only when its Celery task has returned.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        task_ignore_result=True,
+        task_default_queue="gerbench",
+        broker_transport_options=transport,
+        visibility_timeout=VISIBILITY_S,
+        broker_connection_retry_on_startup=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        beat_schedule={
+            TICK: {"task": TICK, "schedule": TICK_S, "options": {"expires": STALE_S}},
+        },
+    )
+    return app

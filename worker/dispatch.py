@@ -1,0 +1,147 @@
+"""The slice: due requests of one model, leased and sent, for a bounded time."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from core import leases, models
+from core.db import utc_now
+from core.rules.specs import ModelSpec
+from core.rules.states import RequestState
+from core.rules.strategy import Verdict
+from core.settling import Settlement
+from worker.call import Call
+from worker.contexts import inputs_of, of_run
+from worker.engine import Engine
+from worker.turnstile import GivenBack, Turnstile
+
+log = structlog.get_logger()
+
+SLICE_S = 25.0
+"""How long a slice leases. It returns when its calls are over, well under every visibility
+timeout, and the next slice leases meanwhile."""
+
+AHEAD = 16
+"""Requests leased beyond those that can be under way, prepared while they wait their turn."""
+
+IDLE_S = 0.2
+"""Between looks at the queue while calls of this slice are under way and nothing is due."""
+
+LEASE_MARGIN = timedelta(seconds=90)
+"""A lease outlasts the wait for a turn and the longest call by this much."""
+
+
+class Slice:
+    """One slice of one model."""
+
+    def __init__(self, engine: Engine, model_id: UUID, model: ModelSpec) -> None:
+        self._engine = engine
+        self._model_id = model_id
+        self._turnstile = Turnstile(engine, model_id, model, SLICE_S)
+        self._lasts = timedelta(seconds=model.timeout_s + SLICE_S) + LEASE_MARGIN
+        self._window = model.limits.concurrency * len(model.credential_keys) + AHEAD
+        self._calls: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Lease and send until the time is over or nothing is due."""
+        while self._turnstile.left_s:
+            room = self._window - len(self._calls)
+            if room < AHEAD:
+                await self._call_ends(self._turnstile.left_s)
+                continue
+            leased = await self._engine.in_thread(self._lease, room)
+            if not leased and not self._calls:
+                return
+            for call in leased:
+                self._start(call)
+            if not leased:
+                await self._call_ends(IDLE_S)
+
+    async def finish(self) -> None:
+        """Wait for the calls that are out; those that wait for room are given back."""
+        self._turnstile.close()
+        if self._calls:
+            await asyncio.wait(self._calls)
+
+    async def _call_ends(self, seconds: float) -> None:
+        """Wait until a call ends, at most so long."""
+        self._ended.clear()
+        try:
+            await asyncio.wait_for(self._ended.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _lease(self, slots: int) -> list[Call]:
+        """Take due requests, with all that is needed to make their calls."""
+        engine = self._engine
+        with engine.database.write.begin() as session:
+            taken = leases.lease(
+                session,
+                self._model_id,
+                owner=engine.owner,
+                slots=slots,
+                now=utc_now(),
+                lasts=self._lasts,
+            )
+        with engine.database.read() as session:
+            samples = inputs_of(session, taken)
+            for run_id in {request.run_id for request in taken} - engine.contexts.keys():
+                engine.contexts[run_id] = of_run(session, run_id)
+        return [
+            Call(
+                self._turnstile,
+                request,
+                engine.contexts[request.run_id],
+                [samples[sample] for sample in request.sample_ids],
+            )
+            for request in taken
+        ]
+
+    def _start(self, call: Call) -> None:
+        """Begin a call."""
+        task = self._engine.loop.create_task(self._carry(call))
+        self._calls.add(task)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        """Forget a call and wake whoever waits for one to end."""
+        self._calls.discard(task)
+        self._ended.set()
+
+    async def _carry(self, call: Call) -> None:
+        """Make a call; a bug in one must not end the others, and its lease brings it back."""
+        try:
+            await call.make()
+        except GivenBack as given:
+            await self._give_back(call, given.wait_s)
+        except Exception:
+            log.exception("call failed", request=call.request.id, run=str(call.request.run_id))
+
+    async def _give_back(self, call: Call, wait_s: float) -> None:
+        """Return a request that was not sent to the queue; no attempt counts."""
+        verdict = Verdict(RequestState.DUE, wait_s=wait_s)
+        settlement = Settlement(call.request, self._engine.owner, verdict, utc_now(), None)
+        await asyncio.wrap_future(self._engine.writer.write(settlement))
+
+
+async def dispatch(engine: Engine, model_id: UUID) -> None:
+    """Run one slice of a model, unless this process has one that is leasing, or it rests."""
+    now = engine.loop.time()
+    if model_id in engine.leasing or engine.resting.get(model_id, now) > now:
+        return
+    engine.leasing.add(model_id)
+    try:
+        slice_ = Slice(engine, model_id, await engine.in_thread(_spec, engine, model_id))
+        await slice_.run()
+    finally:
+        engine.leasing.discard(model_id)
+    await slice_.finish()
+
+
+def _spec(engine: Engine, model_id: UUID) -> ModelSpec:
+    """Return a model as it is declared now."""
+    with engine.database.read() as session:
+        return models.spec(session, model_id)

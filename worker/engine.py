@@ -1,0 +1,97 @@
+"""What lives as long as the worker process: its loop, its clients, its place in the queue."""
+
+import asyncio
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from uuid import UUID
+
+from core.limiter.factory import create_limiter
+
+from core.db import Database
+from core.media.store import MediaStore
+from core.providers.client import ProviderClient
+from core.settings import Settings
+from worker.contexts import RunContext
+from worker.writer import Writer
+
+T = TypeVar("T")
+
+STOP_S = 4.0
+"""How long a stop waits for calls under way; a call that takes longer becomes unknown."""
+
+PREPARERS = 4
+"""Threads that prepare media and read the database for the loop."""
+
+
+class Engine:
+    """One a process. Celery tasks hand it work from their threads; it runs on its own loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.database = Database.at(settings.database)
+        self.store = MediaStore(settings.media)
+        self.limiter = create_limiter(settings.broker)
+        self.client = ProviderClient()
+        self.writer = Writer(self.database)
+        self.owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
+        """The name this process leases under; new for each start, so no two ever share it."""
+        self.contexts: dict[UUID, RunContext] = {}
+        """Of runs seen so far: immutable once submitted, so never stale."""
+        self.leasing: set[UUID] = set()
+        """Models that a slice of this process is leasing for; a second slice would only compete."""
+        self.planning: set[UUID] = set()
+        """Runs that this process is planning."""
+        self.resting: dict[UUID, float] = {}
+        """Models that have no room before this moment of the loop's clock."""
+        self.stopping = asyncio.Event()
+        self._slices: set[asyncio.Task[Any]] = set()
+        self._threads = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="dispatch", daemon=True)
+        self._thread.start()
+
+    async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
+        """Run blocking work off the loop."""
+        return await self.loop.run_in_executor(self._threads, work, *args)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop from another thread, to its end."""
+        return asyncio.run_coroutine_threadsafe(self._watched(work), self.loop).result()
+
+    async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine as one that a stop waits for."""
+        task = asyncio.ensure_future(work)
+        self._slices.add(task)
+        try:
+            return await task
+        finally:
+            self._slices.discard(task)
+
+    def stop(self) -> None:
+        """Lease no more, give calls under way a moment, store what came back, and close.
+
+        What is still under way then stays `sent` in the database, and the next start calls it
+        unknown: nobody can tell whether it was billed.
+        """
+        asyncio.run_coroutine_threadsafe(self._wind_down(), self.loop).result()
+        self.writer.close()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.database.close()
+
+    async def _wind_down(self) -> None:
+        """End the slices, then the clients."""
+        self.stopping.set()
+        if self._slices:
+            _, late = await asyncio.wait(self._slices, timeout=STOP_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self.client.aclose()
+        await self.limiter.close()

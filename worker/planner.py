@@ -1,0 +1,35 @@
+"""Planning: a run's samples become requests in the queue, a chunk at a time."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from core import jobs, runs
+from core.db import utc_now
+from worker.engine import Engine
+
+CHUNK = 20_000
+"""Samples planned in one transaction: a second of writing at most, so that others get a turn."""
+
+
+def plan(engine: Engine, run_id: UUID) -> Iterator[int]:
+    """Plan what is left of a run; yield the samples planned so far after each commit.
+
+    Any number of planners may try: each chunk has one winner, and a loser stops.
+    """
+    if run_id in engine.planning:
+        return
+    engine.planning.add(run_id)
+    try:
+        with engine.database.read() as session:
+            run = runs.get(session, run_id)
+            ids = runs.ordered_samples(session, run)
+        for at in range(run.planned, run.samples, CHUNK):
+            chunk = ids[at : at + CHUNK]
+            with engine.database.write.begin() as session:
+                jobs.lock(session, run.job_id)
+                if not runs.plan(session, run, chunk, at=at, now=utc_now()):
+                    return
+                jobs.follow(session, run.job_id, now=utc_now())
+            yield at + len(chunk)
+    finally:
+        engine.planning.discard(run_id)

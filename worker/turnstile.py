@@ -1,0 +1,146 @@
+"""Where the calls of a slice wait for room under the provider's limits."""
+
+import asyncio
+from uuid import UUID
+
+from core.limiter.interface import Cost, Grant, Health
+
+from core import jobs, models
+from core.db import utc_now
+from core.rules.headers import seen_limits
+from core.rules.readings import Exchange, Reading
+from core.rules.specs import ModelSpec
+from core.vocabulary import Result
+from worker.engine import Engine
+
+HORIZON_S = 2.0
+"""How far ahead room is reserved: enough that no slot idles, little enough to stop quickly."""
+
+REST_S = 15.0
+"""Longest rest of a model without room, so that a raised limit is noticed."""
+
+TTL_MARGIN_S = 60.0
+"""A reservation outlasts the longest call by this much; then its worker is taken for dead."""
+
+
+class GivenBack(Exception):
+    """A request is not sent now; it may be again after `wait_s`."""
+
+    def __init__(self, wait_s: float = 0.0) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
+
+
+class Turnstile:
+    """The way out for one model's calls: one at a time asks for room, the rest stand in line."""
+
+    def __init__(self, engine: Engine, model_id: UUID, model: ModelSpec, slice_s: float) -> None:
+        self.engine = engine
+        self.model_id = model_id
+        self.model = model
+        self._deadline = engine.loop.time() + slice_s
+        self._closed = False
+        self._line = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    @property
+    def left_s(self) -> float:
+        """Return the seconds for which calls may still leave."""
+        if self._closed or self.engine.stopping.is_set():
+            return 0.0
+        return max(0.0, self._deadline - self.engine.loop.time())
+
+    def close(self) -> None:
+        """Let nothing more out."""
+        self._closed = True
+        self._freed.set()
+
+    async def enter(self, tokens: int) -> Grant:
+        """Return room for a call of so many tokens, once it has come.
+
+        Raises GivenBack when the slice ends first, NeverFits when no wait would help.
+        """
+        wait = 0.0
+        async with self._line:
+            while left := self.left_s:
+                room = await self.engine.limiter.reserve(
+                    str(self.model_id),
+                    self.model.limits,
+                    self.model.credential_keys,
+                    Cost(tokens=tokens),
+                    owner=self.engine.owner,
+                    horizon_s=HORIZON_S,
+                    ttl_s=self.model.timeout_s + TTL_MARGIN_S,
+                )
+                if isinstance(room, Grant):
+                    return room
+                wait = room.delay_s
+                if wait > left:
+                    self._rest(wait)
+                else:
+                    await self._freed_within(wait)
+        raise GivenBack(min(wait, REST_S))
+
+    async def back_out(self, grant: Grant) -> None:
+        """Give room back that was not used."""
+        await self.engine.limiter.release(str(self.model_id), grant)
+        self._freed.set()
+
+    async def leave(self, grant: Grant, exchange: Exchange, reading: Reading) -> None:
+        """Account for a call that is over, and learn from what the provider said."""
+        limiter, model = self.engine.limiter, str(self.model_id)
+        usage = reading.usage
+        await limiter.settle(model, grant, tokens=usage.total if usage else None)
+        await limiter.observe(model, grant.credential, seen_limits(exchange.headers))
+        reason = reading.reason or ""
+        if reading.result is Result.RATE_LIMITED:
+            wait = reading.retry_after_s
+            await limiter.penalize(
+                model, grant.credential, health=Health.THROTTLED, wait_s=wait, reason=reason
+            )
+        elif reading.result is Result.QUOTA:
+            wait = reading.retry_after_s
+            await limiter.penalize(
+                model, grant.credential, health=Health.EXHAUSTED, wait_s=wait, reason=reason
+            )
+        elif reading.result is Result.UNAUTHORIZED:
+            await self.revoke(grant.credential, reason)
+        self._freed.set()
+
+    async def revoke(self, credential: str, reason: str) -> None:
+        """Use a credential no more; without any left, pause the model's runs and say why.
+
+        The runs wait for a person then, so the credentials are reinstated at once: a resumed run
+        finds out by itself whether they are good.
+        """
+        limiter, model, keys = self.engine.limiter, str(self.model_id), self.model.credential_keys
+        await limiter.penalize(model, credential, health=Health.REVOKED, wait_s=None, reason=reason)
+        statuses = await limiter.status(model, self.model.limits, keys)
+        if any(status.health is not Health.REVOKED for status in statuses):
+            return
+        self.close()
+        await self.engine.in_thread(self._stop_runs, f"{credential} was rejected: {reason}")
+        for key in keys:
+            await limiter.reinstate(model, key)
+
+    def _rest(self, seconds: float) -> None:
+        """Let nothing more out: there is no room before the slice ends."""
+        until = self.engine.loop.time() + min(seconds, REST_S)
+        self.engine.resting[self.model_id] = until
+        self.close()
+
+    async def _freed_within(self, seconds: float) -> None:
+        """Wait until a call ends, at most so long."""
+        self._freed.clear()
+        try:
+            await asyncio.wait_for(self._freed.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _stop_runs(self, reason: str) -> None:
+        """Pause the running runs of this model."""
+        with self.engine.database.read() as session:
+            running = models.running(session, self.model_id)
+        for run_id in running:
+            with self.engine.database.write.begin() as session:
+                jobs.stop(session, run_id, reason, now=utc_now())

@@ -1,0 +1,32 @@
+"""What keeps the queue moving when nothing else does."""
+
+import random
+from datetime import datetime
+
+from core import closing, jobs, leases, rescue, runs
+from core.db import Database
+
+LEFTOVERS = 20_000
+"""Requests of cancelled runs that one tick cleans up."""
+
+
+def tidy(database: Database, *, now: datetime) -> None:
+    """Rescue requests of dead workers, close finished runs, drop what was cancelled.
+
+    Looks before it writes: an idle service takes no write lock.
+    """
+    with database.read() as session:
+        expired = rescue.has_expired(session, now=now)
+        finished = runs.finished(session)
+        leftovers = leases.has_leftovers(session)
+    if expired:
+        with database.write.begin() as session:
+            rescue.rescue(session, expired_before=now, jitter=random.random(), now=now)
+    for run in finished:
+        with database.write.begin() as session:
+            jobs.lock(session, run.job_id)
+            closing.close(session, run.id, now=now)
+            jobs.follow(session, run.job_id, now=now)
+    if leftovers:
+        with database.write.begin() as session:
+            leases.cancel_leftovers(session, limit=LEFTOVERS, now=now)
