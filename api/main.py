@@ -14,6 +14,7 @@ from api.routes import attempts, docs, health, jobs, metrics, models, runs, temp
 from api.schemas.problem import problems
 from core import __version__, keys, logs
 from core.db import Database, utc_now
+from core.providers.client import ProviderClient
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
 
@@ -67,12 +68,14 @@ def _name(route: APIRoute) -> str:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     logs.configure()
-    database = Database.at(settings.database)
+    database, client = Database.at(settings.database), ProviderClient()
     try:
         await run_in_threadpool(_prepare, database, settings)
         app.state.database = database
+        app.state.provider_client = client
         yield
     finally:
+        await client.aclose()
         database.close()
 
 

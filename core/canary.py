@@ -43,8 +43,7 @@ async def check(client: ProviderClient, model: ModelSpec, *, now: datetime) -> l
     secrets = {ref.key: credentials.resolve(ref) for ref in model.credentials}
     small = model.model_copy(update={"max_tokens": min(MAX_TOKENS, model.max_tokens)})
     return [
-        await _call(client, small, key, secrets.get(key), now=now)
-        for key in model.credential_keys
+        await _call(client, small, key, secrets.get(key), now=now) for key in model.credential_keys
     ]
 
 

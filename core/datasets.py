@@ -1,14 +1,14 @@
 """Datasets: imported whole or not at all, and versioned by what is in them."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from core import paging
 from core.errors import InvalidDataset, InvalidInput, NotFound
 from core.imports.archive import ArchiveLimits
 from core.imports.checking import stage
@@ -69,24 +69,18 @@ def get(session: Session, reference: str) -> Dataset:
     return found[0]
 
 
-def list_(
-    session: Session, *, after: tuple[str, str] | None = None, limit: int = 50
-) -> Sequence[Dataset]:
-    """Return versions in the order of name and digest, from behind `after` on."""
-    query = select(Dataset).order_by(Dataset.name, Dataset.digest).limit(limit)
-    if after is not None:
-        query = query.where(tuple_(Dataset.name, Dataset.digest) > after)
-    return session.scalars(query).all()
+def page(session: Session, *, after: paging.Key | None, limit: int) -> paging.Slice[Dataset]:
+    """Return a page of the versions there are, by name and digest."""
+    order = [Dataset.name, Dataset.digest]
+    return paging.fetch(session, select(Dataset), order, after=after, limit=limit)
 
 
 def samples(
-    session: Session, dataset: Dataset, *, after: int | None = None, limit: int = 50
-) -> Sequence[Sample]:
-    """Return samples in the order of their ids, which is that of their names."""
-    query = select(Sample).where(Sample.dataset_id == dataset.id).order_by(Sample.id).limit(limit)
-    if after is not None:
-        query = query.where(Sample.id > after)
-    return session.scalars(query).all()
+    session: Session, dataset: Dataset, *, after: paging.Key | None, limit: int
+) -> paging.Slice[Sample]:
+    """Return a page of samples in the order of their ids, which is that of their names."""
+    query = select(Sample).where(Sample.dataset_id == dataset.id)
+    return paging.fetch(session, query, [Sample.id], after=after, limit=limit)
 
 
 def sample_media(session: Session, dataset: Dataset, sample_id: int, index: int = 0) -> MediaRef:
@@ -157,7 +151,8 @@ def _known(session: Session, name: str, digest: str) -> Dataset | None:
 
 def _insert(session: Session, dataset_id: UUID, staging: Staging) -> None:
     for chunk in staging.chunks(CHUNK):
-        session.execute(insert(Sample), [{"dataset_id": dataset_id, **row} for row in chunk])
+        rows = [{"dataset_id": dataset_id, **row} for row in chunk]
+        session.execute(insert(Sample.__table__), rows)  # type: ignore[arg-type]  # it is a Table
 
 
 def _what_exists(session: Session, reference: str, name: str) -> str:

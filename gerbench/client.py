@@ -1,6 +1,5 @@
 """A client of the REST API: what the command line, the demo and scripts talk to a service with."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -12,10 +11,10 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from gerbench.folder import find
+
 Json = dict[str, Any]
 
-SERVICE_FILE = "service.json"
-"""In the data folder: `{"url": …, "pid": …}` of the `gerbench up` that runs on it."""
 KEY_FILE = "admin.key"
 """As `core.keys` names it; not imported, so that the command line starts without a database."""
 DATA = Path("var")
@@ -198,16 +197,13 @@ def connect(data: Path | None = None) -> Client:
 
 def _running_at(folder: Path) -> str:
     """Return the address of the service on a data folder."""
-    file = folder / SERVICE_FILE
-    try:
-        return str(json.loads(file.read_text("utf-8"))["url"])
-    except FileNotFoundError:
+    running = find(folder)
+    if running is None:
         raise NoService(
             f"no service is running on {folder}: start one with {_up(folder)},"
             " or set GERBENCH_URL and GERBENCH_API_KEY"
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise NoService(f"{file} is broken: start the service anew with {_up(folder)}") from error
+        )
+    return str(running["url"])
 
 
 def _key_in(folder: Path) -> str:

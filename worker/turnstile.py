@@ -5,7 +5,7 @@ from uuid import UUID
 
 from core.limiter.interface import Cost, Grant, Health
 
-from core import jobs, runs
+from core import jobs, models
 from core.db import utc_now
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
@@ -140,7 +140,7 @@ class Turnstile:
     def _stop_runs(self, reason: str) -> None:
         """Pause the running runs of this model."""
         with self.engine.database.read() as session:
-            running = runs.running(session, self.model_id)
+            running = models.running(session, self.model_id)
         for run_id in running:
             with self.engine.database.write.begin() as session:
                 jobs.stop(session, run_id, reason, now=utc_now())

@@ -1,6 +1,8 @@
 """Archives from strangers: unpacked into a temporary folder, or refused."""
 
+import errno
 import gzip
+import os
 import stat
 import struct
 import tarfile
@@ -96,6 +98,11 @@ def unpacked(
             raise InvalidArchive(f"the archive is damaged or cut off: {error}") from error
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise InvalidArchive("the archive holds two entries of the same name") from error
+        except OSError as error:
+            # A header that points to before the start; a full disk is not the archive's fault.
+            if error.errno != errno.EINVAL:
+                raise
+            raise InvalidArchive(f"the archive is damaged: {error}") from error
         yield Path(folder)
 
 
@@ -163,7 +170,7 @@ def _target(folder: Path, name: str) -> Path | None:
         raise InvalidArchive(
             f"the archive reaches outside itself: {name!r}; pack it with relative paths"
         )
-    if len(name) > LONGEST_PATH or any(len(p.encode()) > LONGEST_NAME for p in path.parts):
+    if len(name) > LONGEST_PATH or any(len(os.fsencode(p)) > LONGEST_NAME for p in path.parts):
         raise InvalidArchive(f"the archive holds a name that is too long: {name[:80]!r}…")
     if any(hidden(part) for part in path.parts):
         return None

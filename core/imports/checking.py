@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -79,6 +80,10 @@ class Checker:
     spec: DatasetSpec
     root: Path
 
+    @cached_property
+    def _real_root(self) -> Path:
+        return self.root.resolve()
+
     def check(self, entry: Entry) -> Checked | Fault:
         """Return the sample with its media stored, or why it cannot be."""
         place = entry.place
@@ -146,7 +151,8 @@ class Checker:
 
     def _regular(self, path: Path) -> int:
         """Return a file's size; no folder, no pipe, and nothing that a link leads out to."""
-        if not path.resolve().is_relative_to(self.root.resolve()):
+        # Below the root only a link can lead out of it, and most files are none.
+        if not path.resolve().is_relative_to(self._real_root):
             raise InvalidMedia("is a link that leads out of the dataset's folder: copy the file")
         if not path.is_file():
             raise InvalidMedia("is not a file")

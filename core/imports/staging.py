@@ -1,11 +1,12 @@
 """Checked samples on their way into the database, in a temporary file and not in memory."""
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
+
+import orjson
 
 from core.imports.report import Fault
 from core.media.refs import to_json
@@ -52,10 +53,10 @@ class Staging:
 
     def add(self, sample: Checked) -> Fault | None:
         """Take in a sample, unless its name is taken."""
-        digests = [ref.digest for ref in sample.media]
+        digests = " ".join(ref.digest for ref in sample.media)
         content = None
         if digests:
-            content = hashlib.sha256(json.dumps([digests, sample.text]).encode()).hexdigest()
+            content = hashlib.sha256(f"{digests} {sample.text or ''}".encode()).hexdigest()
         number = sample.target if isinstance(sample.target, float) else None
         added = self._rows.execute(
             "INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -64,8 +65,8 @@ class Staging:
                 None if isinstance(sample.target, float) else sample.target,
                 number,
                 sample.text,
-                json.dumps(to_json(sample.media)),
-                json.dumps(digests),
+                orjson.dumps(to_json(sample.media)).decode() if digests else "[]",
+                digests,
                 content,
                 sample.place,
             ),
@@ -123,7 +124,7 @@ class Staging:
         for name, target, number, text, digests in self._rows.execute(
             "SELECT name, target, number, text, digests FROM staged ORDER BY name"
         ):
-            whole.update(_line([name, target, number, text, json.loads(digests)]))
+            whole.update(_line([name, target, number, text, digests.split()]))
         return whole.hexdigest()
 
     def chunks(self, size: int) -> Iterator[list[dict[str, Any]]]:
@@ -138,7 +139,7 @@ class Staging:
                     "target": target,
                     "target_number": number,
                     "text": text,
-                    "media": json.loads(media),
+                    "media": orjson.loads(media),
                 }
                 for name, target, number, text, media in chunk
             ]
@@ -146,5 +147,4 @@ class Staging:
 
 def _line(value: Any) -> bytes:
     """Return JSON that does not depend on who writes it."""
-    line = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return line.encode() + b"\n"
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)

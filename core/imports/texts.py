@@ -33,7 +33,12 @@ def clean(text: str) -> str:
     text = text.strip()
     if not text:
         raise InvalidMedia("is an empty text")
-    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    try:
+        text.encode()
+        storable = "\0" not in text
+    except UnicodeEncodeError:
+        storable = False
+    if not storable:
         raise InvalidMedia("has a character that is no text (NUL or half of a surrogate pair)")
     return text
 

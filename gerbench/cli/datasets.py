@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import SEEK_END
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Annotated, BinaryIO
@@ -13,8 +14,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from core.vocabulary import Modality, Task
 from gerbench.cli.options import AsJson, Data, Limit, SpecFile, examples, given, read_object
 from gerbench.cli.output import Column, fields, moment, print_items, print_json, print_one, screen
-from gerbench.cli.packing import files_in, pack
-from gerbench.client import Client, ClientError, Json, connect, path
+from gerbench.cli.packing import contents, pack, size
+from gerbench.client import Client, Json, connect, path
 
 app = typer.Typer(no_args_is_help=True, help="Import and look at datasets.")
 
@@ -53,17 +54,16 @@ def import_dataset(
             help="A folder for each class, a folder with a manifest, or an archive of either.",
         ),
     ],
+    *,
     name: Annotated[str | None, typer.Option(help="Lower-case letters, digits, . - _")] = None,
     task: Annotated[Task | None, typer.Option(help="The GER task.")] = None,
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,C", help="Default: the names of the class folders.")
     ] = None,
     modality: Annotated[Modality | None, typer.Option(help="Default: what the files are.")] = None,
-    spec: Annotated[SpecFile, typer.Option(help="Dataset spec as JSON; options win over it.")] = (
-        None
-    ),
+    spec: SpecFile = None,
     skip_faulty: Annotated[
-        bool, typer.Option(help="Import the rest when some files are faulty.")
+        bool, typer.Option("--skip-faulty", help="Import the rest when some files are faulty.")
     ] = False,
     data: Data = None,
     as_json: AsJson = False,
@@ -149,19 +149,17 @@ def _archive(source: Path, progress: Progress) -> Iterator[BinaryIO]:
         with source.open("rb") as file:
             yield file
         return
-    total = sum(file.stat().st_size for file in files_in(source))
-    bar = progress.add_task("packing", total=total)
+    bar = progress.add_task("packing", total=sum(map(size, contents(source))))
     with TemporaryFile(prefix="gerbench-") as file:
-        if not pack(source, file, lambda size: progress.advance(bar, size)):
-            raise ClientError(f"{source} has no files in it; nothing was imported")
+        pack(source, file, lambda more: progress.advance(bar, more))
         file.seek(0)
         yield file
 
 
 def _upload(client: Client, form: dict[str, str], archive: BinaryIO, progress: Progress) -> Json:
-    size = archive.seek(0, 2)
+    total = archive.seek(0, SEEK_END)
     archive.seek(0)
-    bar = progress.add_task("sending", total=size)
-    with progress.wrap_file(archive, total=size, task_id=bar) as file:
+    bar = progress.add_task("sending", total=total)
+    with progress.wrap_file(archive, total=total, task_id=bar) as file:
         made: Json = client.upload(path("datasets"), form, "archive", file)
     return made

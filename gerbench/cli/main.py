@@ -9,11 +9,25 @@ import typer
 
 from core import __version__
 from gerbench.cli import datasets, jobs, models, runs, templates
-from gerbench.cli.front import Front
+from gerbench.cli.front import Deferred, Front
+
+
+class Gerbench(Front):
+    """The commands that take long to import are named here and imported when called."""
+
+    deferred = (
+        Deferred("up", "gerbench.cli.service", "Run the service: API, worker and clock."),
+        Deferred("demo", "gerbench.cli.demo", "See a real model evaluated on real images."),
+        Deferred("worker", "gerbench.cli.service", "Work on jobs, in a process of its own."),
+        Deferred("beat", "gerbench.cli.service", "Keep the queue moving."),
+        Deferred("endpoint", "gerbench.cli.endpoint", "Serve the local endpoint."),
+        Deferred("db", "gerbench.cli.db", "The schema of the database."),
+    )
+
 
 app = typer.Typer(
     name="gerbench",
-    cls=Front,
+    cls=Gerbench,
     no_args_is_help=True,
     # Typer's own tracebacks show the values of variables, API keys among them.
     pretty_exceptions_enable=False,

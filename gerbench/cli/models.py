@@ -11,6 +11,16 @@ from gerbench.client import Json, connect, path
 
 app = typer.Typer(no_args_is_help=True, help="Name endpoints and say how they may be used.")
 
+
+def credentials(item: Json) -> str:
+    """Return where a model's secrets are, and which of them are not there."""
+    return ", ".join(
+        (one.get("env") or one.get("file") or "?")
+        + ("" if one.get("present", True) else " (unset)")
+        for one in item.get("credentials") or ()
+    )
+
+
 COLUMNS = (
     Column("name", "name"),
     Column("model", "model"),
@@ -19,7 +29,7 @@ COLUMNS = (
     Column("tpm", "limits.tpm", right=True),
     Column("rpd", "limits.rpd", right=True),
     Column("concurrency", "limits.concurrency", right=True),
-    Column("credentials", lambda item: _credentials(item)),
+    Column("credentials", credentials),
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
@@ -57,6 +67,7 @@ Timeout = Annotated[float | None, typer.Option(min=0, help="Seconds to wait for 
     ),
 )
 def add_model(
+    *,
     name: Annotated[str | None, typer.Option(help="What jobs call it.")] = None,
     base_url: BaseUrl = None,
     model: ModelId = None,
@@ -73,7 +84,7 @@ def add_model(
     max_tokens: MaxTokens = None,
     temperature: Temperature = None,
     timeout: Timeout = None,
-    spec: Annotated[SpecFile, typer.Option(help="Model as JSON; options win over it.")] = None,
+    spec: SpecFile = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -97,6 +108,7 @@ def add_model(
 )
 def change_model(
     name: Name,
+    *,
     base_url: BaseUrl = None,
     model: ModelId = None,
     env: Env = None,
@@ -112,7 +124,7 @@ def change_model(
     max_tokens: MaxTokens = None,
     temperature: Temperature = None,
     timeout: Timeout = None,
-    spec: Annotated[SpecFile, typer.Option(help="Fields to set, as JSON; options win.")] = None,
+    spec: SpecFile = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -146,7 +158,7 @@ def show_model(name: Name, data: Data = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
     else:
-        screen().print(fields({**found, "credentials": _credentials(found)}))
+        screen().print(fields({**found, "credentials": credentials(found)}))
 
 
 @app.command("remove")
@@ -202,15 +214,6 @@ def _body(spec: Json, options: Json) -> Json:
     credentials = [{"env": variable} for variable in options["env"] or ()]
     credentials += [{"file": str(file)} for file in options["credential_file"] or ()]
     return body | given(credentials=credentials)
-
-
-def _credentials(item: Json) -> str:
-    """Return where a model's secrets are, and which of them are not there."""
-    return ", ".join(
-        (one.get("env") or one.get("file") or "?")
-        + ("" if one.get("present", True) else " (unset)")
-        for one in item.get("credentials") or ()
-    )
 
 
 def _print_made(made: Json, what: str, *, as_json: bool) -> None:

@@ -26,7 +26,13 @@ Limit = Annotated[
 ]
 SpecFile = Annotated[
     Path | None,
-    typer.Option("--spec", exists=True, dir_okay=False, allow_dash=True, metavar="FILE"),
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        allow_dash=True,
+        metavar="FILE",
+        help="The fields as JSON, - for stdin; options win over it.",
+    ),
 ]
 
 

@@ -19,7 +19,7 @@ ROWS = 50
 """Shown on a screen where no limit is given."""
 PIPE_WIDTH = 10_000
 """Where no person looks, lines are as long as they are."""
-NOTHING = "–"
+NOTHING = "-"
 ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """What a terminal would obey rather than show, and what no encoding takes."""
 

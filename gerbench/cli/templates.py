@@ -54,6 +54,7 @@ def list_templates(
     ),
 )
 def add_template(
+    *,
     name: Annotated[str, typer.Option(help="A name in use gets a new version.")],
     task: Annotated[Task, typer.Option(help="The GER task it asks for.")],
     modality: Annotated[Modality, typer.Option(help="What it shows.")],

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
@@ -64,7 +65,7 @@ def settlement(
     return Settlement(request, owner, verdict, NOW, reading.reason, targets, heard)
 
 
-def settle(queue: Queue, *settlements: Settlement) -> dict[object, str]:
+def settle(queue: Queue, *settlements: Settlement) -> dict[UUID, str]:
     with queue.database.write.begin() as session:
         return dict(settling.settle_all(session, settlements))
 
@@ -310,7 +311,7 @@ def test_five_rejections_in_a_row_trip_the_breaker_and_an_answer_resets_it(
     queue = Queue(database, run.id, job.id, model.id)
     plan(database, run.id)
 
-    def one(result: Result) -> dict[object, str]:
+    def one(result: Result) -> dict[UUID, str]:
         request = lease(queue, slots=1)[0]
         opened = send(queue, [request])[0]
         assert opened is not None
