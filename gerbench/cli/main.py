@@ -17,6 +17,7 @@ class Gerbench(Front):
 
     deferred = (
         Deferred("up", "gerbench.cli.service", "Run the service: API, worker and clock."),
+        Deferred("demo", "gerbench.cli.demo", "See a real model evaluated on real images."),
         Deferred("worker", "gerbench.cli.service", "Work on jobs, in a process of its own."),
         Deferred("beat", "gerbench.cli.service", "Keep the queue moving."),
         Deferred("endpoint", "gerbench.cli.endpoint", "Serve the local endpoint."),

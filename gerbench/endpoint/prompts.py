@@ -178,7 +178,7 @@ def image_of(part: ImageUrl) -> Image:
 
 LABEL_LINE = re.compile(
     r"^[^\w\n]*(?:[\w ]{0,40}\b)?(?:labels?|categor(?:y|ies)|classes|options|emotions)\b"
-    r"[^:\n]{0,40}:[ \t]*(\S.*)$",
+    r"[^:\n]{0,40}:[*_ \t]*([^*_\s].*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 BRACKETS = re.compile(r"\[([^\[\]]*,[^\[\]]*)\]")
