@@ -84,9 +84,7 @@ def submit_job(
     tag: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")] = None,
     file: Annotated[
         Path | None,
-        typer.Option(
-            exists=True, dir_okay=False, allow_dash=True, help="The whole body as JSON; - is stdin."
-        ),
+        typer.Option(metavar="FILE", help="The whole job as JSON, - for stdin."),
     ] = None,
     idempotency_key: Annotated[
         str | None, typer.Option(help="The same key and body make one job.")

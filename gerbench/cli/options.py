@@ -27,9 +27,6 @@ Limit = Annotated[
 SpecFile = Annotated[
     Path | None,
     typer.Option(
-        exists=True,
-        dir_okay=False,
-        allow_dash=True,
         metavar="FILE",
         help="The fields as JSON, - for stdin; options win over it.",
     ),
@@ -43,10 +40,12 @@ def examples(*lines: str) -> str:
 
 def read_object(file: Path) -> Json:
     """Return the JSON object in a file; `-` is standard input."""
-    name = "standard input" if str(file) == "-" else str(file)
+    piped = str(file) == "-"
+    name = "standard input" if piped else str(file)
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
-        found = json.loads(text)
+        found = json.loads(sys.stdin.read() if piped else file.read_text("utf-8"))
+    except OSError as error:
+        raise typer.BadParameter(f"{name} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise typer.BadParameter(f"{name} is not JSON: {error}") from error
     if not isinstance(found, dict):
