@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api import errors, openapi
 from api.deps import authenticate
 from api.guard import Guard
-from api.routes import docs, health, models, templates
+from api.routes import datasets, docs, health, models, templates
 from api.schemas.problem import problems
 from core import __version__, keys, logs
 from core.db import Database, utc_now
@@ -18,7 +18,7 @@ from core.settings import Settings, get_settings
 from core.templates import install_builtin
 
 OPEN = (health.router, docs.router)
-CLOSED = (models.router, templates.router)
+CLOSED = (datasets.router, models.router, templates.router)
 """Under /v1, for holders of a key."""
 
 
