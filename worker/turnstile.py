@@ -91,9 +91,7 @@ class Turnstile:
         limiter, model = self.engine.limiter, str(self.model_id)
         usage = reading.usage
         await limiter.settle(model, grant, tokens=usage.total if usage else None)
-        await limiter.observe(
-            model, grant.credential, seen_limits(exchange.headers), grant=grant
-        )
+        await limiter.observe(model, grant.credential, seen_limits(exchange.headers), grant=grant)
         reason = reading.reason or ""
         if reading.result is Result.RATE_LIMITED:
             wait = reading.retry_after_s

@@ -30,7 +30,7 @@ class Standing:
         self.streak = 0
         """429s in a row."""
         self.settled = 0
-    
+
         self.throttled_at = -NEVER
 
     def at(self, now: float) -> Health:
