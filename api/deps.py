@@ -11,6 +11,7 @@ from core import keys
 from core.db import Database
 from core.errors import Unauthorized
 from core.media.store import MediaStore
+from core.providers.client import ProviderClient
 from core.settings import Settings
 from core.tables import ApiKey
 
@@ -40,8 +41,14 @@ def get_media_store(request: Request) -> MediaStore:
     return open_media_store(get_app_settings(request).media)
 
 
+def get_provider_client(request: Request) -> ProviderClient:
+    """Return the client that this process calls models with."""
+    return cast("ProviderClient", request.app.state.provider_client)
+
+
 DatabaseDep = Annotated[Database, Depends(get_database)]
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
+ProviderClientDep = Annotated[ProviderClient, Depends(get_provider_client)]
 MediaStoreDep = Annotated[MediaStore, Depends(get_media_store)]
 
 

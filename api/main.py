@@ -10,15 +10,24 @@ from starlette.concurrency import run_in_threadpool
 from api import errors, openapi
 from api.deps import authenticate
 from api.guard import Guard
-from api.routes import datasets, docs, health, models, templates
+from api.routes import attempts, datasets, docs, health, jobs, metrics, models, runs, templates
 from api.schemas.problem import problems
 from core import __version__, keys, logs
 from core.db import Database, utc_now
+from core.providers.client import ProviderClient
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
 
 OPEN = (health.router, docs.router)
-CLOSED = (datasets.router, models.router, templates.router)
+CLOSED = (
+    datasets.router,
+    models.router,
+    templates.router,
+    jobs.router,
+    runs.router,
+    attempts.router,
+    metrics.router,
+)
 """Under /v1, for holders of a key."""
 
 
@@ -60,12 +69,14 @@ def _name(route: APIRoute) -> str:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     logs.configure()
-    database = Database.at(settings.database)
+    database, client = Database.at(settings.database), ProviderClient()
     try:
         await run_in_threadpool(_prepare, database, settings)
         app.state.database = database
+        app.state.provider_client = client
         yield
     finally:
+        await client.aclose()
         database.close()
 
 

@@ -57,7 +57,7 @@ def stored(session: Session, run: Run) -> Metrics:
 
 def _cells(session: Session, run: Run) -> Iterator[Cell]:
     """Yield the tally of a run's predictions."""
-    known = case((Prediction.in_vocabulary, Prediction.label), else_=null())
+    known = case((Prediction.in_vocabulary.is_(True), Prediction.label), else_=null())
     key = (Sample.target, Prediction.outcome, known, Prediction.in_vocabulary, Prediction.rank)
     rows = session.execute(
         select(*key, func.count())

@@ -73,14 +73,6 @@ def predictions(
     return fetch(session, query, (Prediction.sample_id,), after=after, limit=limit)
 
 
-def running(session: Session, model_id: UUID) -> list[UUID]:
-    """Return the runs that a model is at work for."""
-    found = session.scalars(
-        select(Run.id).where(Run.model_id == model_id, Run.status == Status.RUNNING)
-    )
-    return list(found)
-
-
 def illegal(status: Status, verb: str, why: str | None) -> IllegalMove:
     """Return the error of a move that is not in the table."""
     tail = f": {why}" if why else ""

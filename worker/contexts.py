@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from core.rules.templates import instructions, noun
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.leases import Leased
 from core.media.refs import from_json
 from core.rules.pictures import MediaRef
-from core.rules.specs import Condition, DatasetSpec, ModelSpec
-from core.tables import Dataset, Model, Run, Sample, Template
+from core.rules.specs import Condition, DatasetSpec
+from core.rules.templates import instructions, noun
+from core.tables import Dataset, Run, Sample, Template
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,6 @@ class SampleInput:
     target: str | None
     text: str | None
     media: tuple[MediaRef, ...]
-
-
-def of_model(session: Session, model_id: UUID) -> ModelSpec:
-    """Return a model as it is declared now."""
-    return ModelSpec.model_validate(session.get_one(Model, model_id).spec)
 
 
 def of_run(session: Session, run_id: UUID) -> RunContext:

@@ -6,14 +6,14 @@ from uuid import UUID
 
 import structlog
 
-from core import leases
+from core import leases, models
 from core.db import utc_now
 from core.rules.specs import ModelSpec
 from core.rules.states import RequestState
 from core.rules.strategy import Verdict
 from core.settling import Settlement
 from worker.call import Call
-from worker.contexts import inputs_of, of_model, of_run
+from worker.contexts import inputs_of, of_run
 from worker.engine import Engine
 from worker.turnstile import GivenBack, Turnstile
 
@@ -144,4 +144,4 @@ async def dispatch(engine: Engine, model_id: UUID) -> None:
 def _spec(engine: Engine, model_id: UUID) -> ModelSpec:
     """Return a model as it is declared now."""
     with engine.database.read() as session:
-        return of_model(session, model_id)
+        return models.spec(session, model_id)

@@ -3,13 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response, status
+from starlette.concurrency import run_in_threadpool
 
-from api.deps import DatabaseDep, PageDep
+from api.deps import DatabaseDep, PageDep, ProviderClientDep
 from api.schemas.base import Page
-from api.schemas.models import EXAMPLE, ModelChange, ModelOut
+from api.schemas.models import EXAMPLE, CheckOut, ModelChange, ModelOut
 from api.schemas.problem import problems
-from core import models
-from core.db import utc_now
+from core import canary, models
+from core.db import Database, utc_now
 from core.rules.specs import ModelSpec
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -64,3 +65,16 @@ def delete_model(name: str, database: DatabaseDep) -> None:
     """Free the name; what the model's runs found stays."""
     with database.write.begin() as session:
         models.delete(session, name, now=utc_now())
+
+
+@router.post("/{name}/check", summary="Call a model once", responses=problems(404))
+async def check_model(name: str, database: DatabaseDep, client: ProviderClientDep) -> CheckOut:
+    """Make one small call with each credential and tell what came back; it may be billed."""
+    spec = await run_in_threadpool(_spec, database, name)
+    return CheckOut.of(name, await canary.check(client, spec, now=utc_now()))
+
+
+def _spec(database: Database, name: str) -> ModelSpec:
+    """Return the declaration of the model in use under a name."""
+    with database.read() as session:
+        return ModelSpec.model_validate(models.get(session, name).spec)

@@ -1,14 +1,18 @@
 """Bodies of /v1/models."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field, HttpUrl
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 
 from api.schemas.base import Body
 from core import credentials
+from core.canary import Check
+from core.rules.money import dollars
 from core.rules.specs import Capabilities, CredentialRef, Limits, ModelSpec, Prices
 from core.tables import Model
+from core.vocabulary import Result
 
 EXAMPLE: dict[str, Any] = {
     "name": "local",
@@ -68,3 +72,42 @@ class ModelOut(ModelSpec):
         return cls.model_validate(
             {**model.spec, "credentials": shown, "created_at": model.created_at}
         )
+
+
+class CredentialCheck(BaseModel):
+    """What a call with one credential came to."""
+
+    credential: str
+    ok: bool = Field(description="The model itself spoke: address, credential and id are good")
+    result: Result
+    status: int | None = Field(description="HTTP status; null when no whole reply came")
+    reason: str | None = Field(description="What the provider, or the connection, said")
+    latency_s: float
+    cost_usd: float | None
+
+    @classmethod
+    def of(cls, check: Check) -> Self:
+        """Return a check as it is shown."""
+        return cls(
+            credential=check.credential,
+            ok=check.ok,
+            result=check.reading.result,
+            status=check.exchange.status,
+            reason=check.reading.reason,
+            latency_s=check.exchange.latency_s,
+            cost_usd=None if check.cost_nano is None else dollars(check.cost_nano),
+        )
+
+
+class CheckOut(BaseModel):
+    """Whether a model can be reached as it is declared."""
+
+    name: str
+    ok: bool = Field(description="With each of its credentials")
+    credentials: list[CredentialCheck]
+
+    @classmethod
+    def of(cls, name: str, checks: Sequence[Check]) -> Self:
+        """Return the checks of a model as they are shown."""
+        shown = [CredentialCheck.of(check) for check in checks]
+        return cls(name=name, ok=all(check.ok for check in shown), credentials=shown)

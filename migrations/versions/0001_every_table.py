@@ -192,9 +192,9 @@ def upgrade() -> None:
         sa.Column("template_id", sa.Uuid(), nullable=False),
         sa.Column("condition", sa.JSON(), nullable=False),
         sa.Column("repeat", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("batch_size", sa.Integer(), nullable=False),
-        sa.Column("sample_limit", sa.Integer(), nullable=True),
         sa.Column(
             "status",
             sa.Enum(
@@ -213,7 +213,7 @@ def upgrade() -> None:
         ),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("planned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("planned", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("rejections", sa.Integer(), nullable=False),
@@ -238,6 +238,7 @@ def upgrade() -> None:
             name=op.f("ck_runs_outcomes_within_samples"),
         ),
         sa.CheckConstraint("batch_size > 0", name=op.f("ck_runs_batch_size_positive")),
+        sa.CheckConstraint("planned <= samples", name=op.f("ck_runs_planned_within_samples")),
         sa.CheckConstraint("samples > 0", name=op.f("ck_runs_not_empty")),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_runs_dataset_id")),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_runs_job_id")),

@@ -86,7 +86,7 @@ async def serving(behaviour: Behaviour) -> AsyncIterator[Server]:
         finally:
             writer.close()
 
-    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
+    listener = await asyncio.start_server(accept, "127.0.0.1", 0, backlog=1024)
     host, port = listener.sockets[0].getsockname()
     server.url = f"http://{host}:{port}/v1/chat/completions"
     try:

@@ -213,7 +213,7 @@ async def answer_and_never_read_the_request(connection: Connection) -> None:
 
 
 async def drip(connection: Connection) -> None:
-    """Send a byte each time the loop comes round: no single read ever waits."""
+    """Send a byte every 10 ms: no single read waits long enough to time out."""
     await connection.request()
     await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
     while not connection.server.stop.is_set():
