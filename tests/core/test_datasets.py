@@ -546,7 +546,7 @@ def test_no_transaction_is_open_while_files_are_checked(
 
     class Watched(MediaStore):
         def put(self, data: bytes) -> str:
-            other = sqlite3.connect(tmp_path / "test.db", timeout=0, isolation_level=None)
+            other = sqlite3.connect(tmp_path / "test.db", timeout=5, isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
             other.rollback()
             other.close()
