@@ -30,14 +30,13 @@ INTERRUPTED = 130
 COLUMNS = (
     Column("job", short("id")),
     Column("status", "status"),
-    Column("dataset", "dataset"),
-    Column("models", lambda job: sorted({run["model"] for run in job.get("runs") or ()})),
-    Column("runs", lambda job: len(job.get("runs") or ()), right=True),
-    Column("samples", "progress.samples", right=True),
-    Column("ended", progress.ended, right=True),
+    Column("dataset", "dataset", wrap=True),
+    Column("models", lambda job: sorted({run["model"] for run in job["runs"]}), wrap=True),
+    Column("runs", lambda job: len(job["runs"]), right=True),
+    Column("ended", lambda job: f"{progress.ended(job)}/{job['progress']['samples']}", right=True),
     Column("cost", progress.cost, right=True),
-    Column("created", lambda job: moment(job["created_at"])),
-    Column("reason", "reason"),
+    Column("created", lambda job: moment(job["created_at"]), wrap=True),
+    Column("reason", "reason", wrap=True),
 )
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Its first characters are enough.")]

@@ -20,8 +20,10 @@ FIGURES: Mapping[str, str] = {
 COVERAGE = ("answered", "refused", "unparsed", "failed", "pending")
 BRIEF: Mapping[str, str] = {"out_of_vocabulary": "other"}
 """Heads of the confusion matrix that are shorter on a screen."""
-WIDE = 14
-"""Columns of a confusion matrix beyond which they are numbered, not named."""
+FEW, LONG = 6, 10
+"""Columns of a confusion matrix, and the characters of a head that there is room for then."""
+MANY, SHORT = 9, 5
+"""The same for most matrices; columns beyond these are numbered, not named."""
 DARKEST, BRIGHTEST = 30, 140
 
 
@@ -115,18 +117,33 @@ def per_class(body: Json) -> Table:
 
 
 def confusion(body: Json) -> Table:
-    """Return the confusion matrix: hits in green, errors in red, the more the brighter."""
-    labels, columns = body["labels"], body["columns"]
-    numbered = len(columns) > WIDE
-    made = table("")
-    for place, column in enumerate(columns):
-        own = place < len(labels)
-        head = str(place + 1) if numbered and own else plain(BRIEF.get(column, column))
-        made.add_column(Text(head), justify="right", overflow="ellipsis", no_wrap=True, min_width=3)
+    """Return the confusion matrix: hits in green, errors in red, the more the brighter.
+
+    Columns in which there is no sample are left out, those of the labels excepted.
+    """
+    labels = body["labels"]
+    shown = [
+        place
+        for place in range(len(body["columns"]))
+        if place < len(labels) or any(row[place] for row in body["counts"])
+    ]
+    heads = _heads([body["columns"][place] for place in shown], len(labels))
+    numbered = heads[:1] == ["1"]
+    made = table("", *(Column(head, "", right=True) for head in heads))
     for row, (label, counts) in enumerate(zip(labels, body["counts"], strict=True)):
+        cells = _shaded(counts, row)
         name = f"{row + 1} {plain(label)}" if numbered else plain(label)
-        made.add_row(Text(name), *_shaded(counts, row))
+        made.add_row(Text(name), *(cells[place] for place in shown))
     return made
+
+
+def _heads(columns: Sequence[str], labels: int) -> list[str]:
+    """Return heads so short that a screen has room for all: beginnings or, else, numbers."""
+    length = LONG if len(columns) <= FEW else SHORT
+    heads = [plain(BRIEF.get(column, column))[:length] for column in columns]
+    if len(columns) <= MANY and len(set(heads)) == len(heads):
+        return heads
+    return [*(str(n) for n in range(1, labels + 1)), *heads[labels:]]
 
 
 def _shaded(counts: Sequence[int], row: int) -> list[Text]:
