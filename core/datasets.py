@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select
@@ -31,7 +32,7 @@ def import_dataset(
     session: Session,
     store: MediaStore,
     spec: DatasetSpec | DatasetDraft,
-    source: Path,
+    source: Path | BinaryIO,
     now: datetime,
     *,
     skip_faulty: bool = False,
@@ -50,7 +51,8 @@ def import_dataset(
         spec = complete(draft, layout, report)
         stage(layout, spec, store, staging, report)
         _refuse_faulty(report, skip_faulty=skip_faulty)
-        return _write(session, spec, staging, now), report
+        dataset, report.new = _write(session, spec, staging, now)
+    return dataset, report
 
 
 def get(session: Session, reference: str) -> Dataset:
@@ -114,7 +116,9 @@ def _refuse_faulty(report: ImportReport, *, skip_faulty: bool) -> None:
         raise InvalidDataset("the dataset is empty: it has no samples", report=report.to_json())
 
 
-def _write(session: Session, spec: DatasetSpec, staging: Staging, now: datetime) -> Dataset:
+def _write(
+    session: Session, spec: DatasetSpec, staging: Staging, now: datetime
+) -> tuple[Dataset, bool]:
     """Insert a version with its samples, or mark the one that is there as imported again."""
     digest = staging.digest(spec)
     labelled, numbered = staging.counts()
@@ -140,9 +144,9 @@ def _write(session: Session, spec: DatasetSpec, staging: Staging, now: datetime)
                 raise
         else:
             _insert(session, dataset.id, staging)
-            return dataset
+            return dataset, True
     known.imported_at = now
-    return known
+    return known, False
 
 
 def _known(session: Session, name: str, digest: str) -> Dataset | None:

@@ -6,6 +6,7 @@ from itertools import product
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core import datasets, models, runs, templates
@@ -25,10 +26,8 @@ def submit(
     Raises NotFound, InvalidInput, or KeyReused when the key came with another body.
     """
     body = submission.model_dump(mode="json")
-    if idempotency_key is not None:
-        earlier = session.scalar(select(Job).where(Job.idempotency_key == idempotency_key))
-        if earlier is not None:
-            return _same(earlier, body)
+    if (earlier := _made_by(session, idempotency_key)) is not None:
+        return _same(earlier, body)
     dataset = datasets.get(session, submission.dataset)
     job = Job(
         dataset_id=dataset.id,
@@ -37,11 +36,24 @@ def submit(
         idempotency_key=idempotency_key,
         created_at=now,
     )
-    session.add(job)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(job)
+    except IntegrityError:
+        # The same submission at the same moment was faster.
+        if (earlier := _made_by(session, idempotency_key)) is None:
+            raise
+        return _same(earlier, body)
     session.add_all(_expand(session, job, dataset, submission))
     session.flush()
     return job
+
+
+def _made_by(session: Session, idempotency_key: str | None) -> Job | None:
+    """Return the job that a key made before."""
+    if idempotency_key is None:
+        return None
+    return session.scalar(select(Job).where(Job.idempotency_key == idempotency_key))
 
 
 def _same(job: Job, body: dict[str, object]) -> Job:

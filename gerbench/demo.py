@@ -23,7 +23,7 @@ def submit(client: Client, model: Json, *, per_class: int) -> str:
     """Make the dataset and the model, submit a job over them, and return its id."""
     dataset = import_faces(client, per_class)
     body = {
-        "dataset": f"{dataset['name']}@{dataset['version']}",
+        "dataset": dataset["version"],
         "models": [put_model(client, model)],
         "tags": {"made-by": "gerbench demo"},
     }
@@ -48,7 +48,7 @@ def local_model(base_url: str) -> Json:
         "name": "local-fer",
         "base_url": base_url,
         "model": "fer",
-        "limits": {"concurrency": 8},
+        "limits": {"rpm": 600, "concurrency": 8},
         "prices": {"input_per_mtok": 0, "output_per_mtok": 0},
     }
 

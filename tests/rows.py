@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import ENDED, Status
 from core.rules.submissions import Submission
-from core.tables import Dataset, Job, Model, Run, Sample, Template
-from core.vocabulary import Modality, Task
+from core.tables import Attempt, Dataset, Job, Model, Prediction, Request, Run, Sample, Template
+from core.vocabulary import Modality, Outcome, Result, Task
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -122,3 +122,51 @@ def add_run(session: Session, by: Model, *, status: Status = Status.RUNNING) -> 
         row.finished_at = NOW if status in ENDED else None
     session.flush()
     return run
+
+
+def answer_all(session: Session, run: Run, label: str) -> None:
+    """Give the same answer for every sample of a run."""
+    _predict(session, run, outcome=Outcome.ANSWERED, label=label, in_vocabulary=True)
+
+
+def fail_all(session: Session, run: Run) -> None:
+    """Let every sample of a run fail."""
+    _predict(session, run, outcome=Outcome.FAILED)
+
+
+def _predict(session: Session, run: Run, **values: Any) -> None:
+    request = session.scalars(select(Request.id).where(Request.run_id == run.id)).first()
+    samples = session.scalars(select(Sample).where(Sample.dataset_id == run.dataset_id))
+    session.add_all(
+        Prediction(
+            run_id=run.id,
+            sample_id=sample.id,
+            request_id=request,
+            rank=1 if values.get("label") == sample.target else None,
+            **values,
+        )
+        for sample in samples
+    )
+    session.flush()
+
+
+def past_attempts(session: Session, run: Run, count: int, at: datetime) -> None:
+    """Let a run have made some attempts that were answered at a moment."""
+    request = session.scalars(select(Request.id).where(Request.run_id == run.id)).first()
+    session.add_all(
+        Attempt(
+            request_id=request,
+            run_id=run.id,
+            number=number + 1,
+            credential="anonymous",
+            result=Result.ANSWERED,
+            sent_at=at,
+            finished_at=at,
+            sent={},
+            sent_sha256="0" * 64,
+            prompt_tokens=10,
+            completion_tokens=10,
+        )
+        for number in range(count)
+    )
+    session.flush()

@@ -3,10 +3,9 @@
 import asyncio
 from uuid import UUID
 
-from core.limiter.interface import Cost, Grant, Health
-
 from core import jobs, models
 from core.db import utc_now
+from core.limiter.interface import Cost, Grant, Health
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import ModelSpec

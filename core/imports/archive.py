@@ -73,18 +73,22 @@ class _Meter:
 
 @contextmanager
 def unpacked(
-    archive: Path, limits: ArchiveLimits | None = None, scratch: Path | None = None
+    archive: Path | BinaryIO, limits: ArchiveLimits | None = None, scratch: Path | None = None
 ) -> Iterator[Path]:
     """Lend a folder with the files of a zip, tar or tar.gz; it is gone afterwards.
 
     Refused with InvalidArchive: absolute paths, `..`, links, devices, encryption, two entries of
     one name, and more files or bytes than the limits allow, counted while they come out.
     """
-    limits = limits or ArchiveLimits()
-    meter = _Meter(limits, packed=archive.stat().st_size)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="import-") as folder:
+    if isinstance(archive, Path):
+        with archive.open("rb") as file, unpacked(file, limits, scratch) as folder:
+            yield folder
+        return
+    archive.seek(0, os.SEEK_END)
+    meter = _Meter(limits or ArchiveLimits(), packed=archive.tell())
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="import-") as name:
         try:
-            _unpack(archive, Path(folder), meter)
+            _unpack(archive, Path(name), meter)
         except (
             zipfile.BadZipFile,
             tarfile.TarError,
@@ -103,22 +107,24 @@ def unpacked(
             if error.errno != errno.EINVAL:
                 raise
             raise InvalidArchive(f"the archive is damaged: {error}") from error
-        yield Path(folder)
+        yield Path(name)
 
 
-def _unpack(archive: Path, folder: Path, meter: _Meter) -> None:
-    with archive.open("rb") as file:
-        start = file.read(512)
-        file.seek(0)
-        if start[:4] in {b"PK\x03\x04", b"PK\x05\x06"}:
-            _unpack_zip(file, folder, meter)
-        elif start[:2] == b"\x1f\x8b":
-            with gzip.GzipFile(fileobj=file) as inner:
-                _unpack_tar(cast("BinaryIO", inner), folder, meter)
-        elif start[257:262] == b"ustar":
-            _unpack_tar(file, folder, meter)
-        else:
-            raise InvalidArchive("the file is neither a zip nor a tar or tar.gz archive")
+def _unpack(file: BinaryIO, folder: Path, meter: _Meter) -> None:
+    file.seek(0)
+    start = file.read(512)
+    file.seek(0)
+    if start[:4] in {b"PK\x03\x04", b"PK\x05\x06"}:
+        _unpack_zip(file, folder, meter)
+    elif start[:2] == b"\x1f\x8b":
+        with gzip.GzipFile(fileobj=file) as inner:
+            _unpack_tar(cast("BinaryIO", inner), folder, meter)
+    elif start[257:262] == b"ustar":
+        _unpack_tar(file, folder, meter)
+    else:
+        raise InvalidArchive(
+            "the file is neither a zip nor a tar or tar.gz archive: pack the dataset as one"
+        )
 
 
 def _unpack_zip(file: BinaryIO, folder: Path, meter: _Meter) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import Field, ValidationError
 
-from core.errors import InvalidDataset, NotFound
+from core.errors import InvalidDataset, InvalidMedia, NotFound
 from core.imports import manifest
 from core.imports.archive import ArchiveLimits, unpacked
 from core.imports.entries import Layout
@@ -14,6 +15,7 @@ from core.imports.files import MEDIA_FOLDERS, TEXT_FOLDERS, is_folder, visible
 from core.imports.folders import FolderPerLabel
 from core.imports.manifest import Manifest
 from core.imports.report import Fault, ImportReport
+from core.imports.texts import clean
 from core.rules.specs import DatasetSpec, Label, Name, ScoringRules, Spec
 from core.vocabulary import Modality, Task
 
@@ -36,10 +38,16 @@ class DatasetDraft(Spec):
 
 @contextmanager
 def opened(
-    source: Path, draft: DatasetDraft, limits: ArchiveLimits | None, scratch: Path | None
+    source: Path | BinaryIO,
+    draft: DatasetDraft,
+    limits: ArchiveLimits | None,
+    scratch: Path | None,
 ) -> Iterator[Layout]:
-    """Lend the layout of a folder, a manifest or an archive."""
-    if source.is_dir():
+    """Lend the layout of a folder, a manifest or an archive; an open file is an archive."""
+    if not isinstance(source, Path):
+        with unpacked(source, limits, scratch) as folder:
+            yield _in_folder(folder, draft)
+    elif source.is_dir():
         yield _in_folder(source, draft)
     elif not source.exists():
         raise NotFound(f"there is nothing at {source}: name a folder, a manifest or an archive")
@@ -60,7 +68,11 @@ def complete(draft: DatasetDraft, layout: Layout, report: ImportReport) -> Datas
         values["modality"] = layout.modality()
         report.warn(Fault("modality", f"was inferred: {values['modality']}"))
     try:
+        for word in (*values["labels"], draft.variant or "-"):
+            clean(word)
         return DatasetSpec(**values)
+    except InvalidMedia as error:
+        raise InvalidDataset(f"a label or the variant {error}: rename it") from error
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidDataset(

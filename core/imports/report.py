@@ -26,6 +26,9 @@ class ImportReport:
     errors: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
     samples: int = 0
+    """Good samples."""
+    new: bool = True
+    """Whether the import made a version; False when its content was there already."""
     error_count: int = 0
     """All errors, those that `errors` has no room for too."""
     warning_count: int = 0

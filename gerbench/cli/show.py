@@ -127,8 +127,10 @@ def confusion(body: Json) -> Table:
         for place in range(len(body["columns"]))
         if place < len(labels) or any(row[place] for row in body["counts"])
     ]
-    heads = _heads([body["columns"][place] for place in shown], len(labels))
-    numbered = heads[:1] == ["1"]
+    heads = _heads([body["columns"][place] for place in shown])
+    numbered = len(shown) > MANY or len(set(heads)) < len(heads)
+    if numbered:
+        heads[: len(labels)] = [str(n) for n in range(1, len(labels) + 1)]
     made = table("", *(Column(head, "", right=True) for head in heads))
     for row, (label, counts) in enumerate(zip(labels, body["counts"], strict=True)):
         cells = _shaded(counts, row)
@@ -137,13 +139,10 @@ def confusion(body: Json) -> Table:
     return made
 
 
-def _heads(columns: Sequence[str], labels: int) -> list[str]:
-    """Return heads so short that a screen has room for all: beginnings or, else, numbers."""
+def _heads(columns: Sequence[str]) -> list[str]:
+    """Return beginnings of columns' names, so short that a screen has room for all."""
     length = LONG if len(columns) <= FEW else SHORT
-    heads = [plain(BRIEF.get(column, column))[:length] for column in columns]
-    if len(columns) <= MANY and len(set(heads)) == len(heads):
-        return heads
-    return [*(str(n) for n in range(1, labels + 1)), *heads[labels:]]
+    return [plain(BRIEF.get(column, column))[:length] for column in columns]
 
 
 def _shaded(counts: Sequence[int], row: int) -> list[Text]:

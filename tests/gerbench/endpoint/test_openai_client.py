@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import queue
+import threading
+import time
 
 import openai
 import pytest
 
 from gerbench.endpoint import EndpointOptions, LocalEndpoint, rank
+from gerbench.endpoint.launch import GRACE_SECONDS
 from tests.gerbench.endpoint.chats import LABELS, client_of, messages
 
 
@@ -106,6 +110,26 @@ def test_a_hang_lasts_until_the_client_gives_up(faces: list[bytes]) -> None:
         client.chat.completions.create(model="fer", messages=messages(faces[:1]))
 
     assert [(entry.status, entry.billed) for entry in endpoint.log] == [(None, False)]
+
+
+def test_stopping_does_not_wait_for_a_hang(faces: list[bytes]) -> None:
+    logged: queue.SimpleQueue[float] = queue.SimpleQueue()
+
+    def stop_once_it_hangs(endpoint: LocalEndpoint) -> None:
+        while not endpoint.log:
+            time.sleep(0.005)
+        began = time.monotonic()
+        endpoint.stop()
+        logged.put(time.monotonic() - began)
+
+    endpoint = LocalEndpoint(EndpointOptions(fail_share=1, fail_kind="hang")).start()
+    stopper = threading.Thread(target=stop_once_it_hangs, args=(endpoint,))
+    stopper.start()
+    with client_of(endpoint) as client, pytest.raises(openai.APIConnectionError):
+        client.chat.completions.create(model="fer", messages=messages(faces[:1]))
+    stopper.join()
+
+    assert logged.get() < GRACE_SECONDS
 
 
 def test_the_log_holds_hashes_of_what_was_shown(faces: list[bytes]) -> None:

@@ -294,3 +294,9 @@ def test_the_log_is_served_and_written_as_json_lines(faces: list[bytes], tmp_pat
     assert fetched.content == written
     assert json.loads(written)["number"] == 0
     assert health.json() == {"status": "ok"}
+
+
+def test_latency_is_waited_and_told(faces: list[bytes]) -> None:
+    response, _ = served(body(faces[:1]), latency_ms=30, jitter_ms=5)
+
+    assert int(response.headers["openai-processing-ms"]) >= 25
