@@ -161,3 +161,66 @@ def test_the_runs_of_a_job_are_shown_with_all_that_is_under_them(gerbench: Gerbe
         assert decoded(gerbench("runs", part, short, "--json")) == []
         assert gerbench("runs", part, short).exit_code == 0
     assert gerbench("runs", "attempt", "1").exit_code == 1
+
+
+@pytest.fixture
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for each class, with one text in each."""
+    folder = tmp_path_factory.mktemp("source") / "texts"
+    for label in ("happy", "sad"):
+        (folder / label).mkdir(parents=True)
+        (folder / label / "1.txt").write_text(f"I am {label}")
+    return folder
+
+
+IMPORT = ("--name", "tweets", "--task", "tweet_sentiment")
+
+
+def test_a_folder_is_imported_and_looked_at(gerbench: Gerbench, texts: Path) -> None:
+    made = gerbench("datasets", "import", str(texts), *IMPORT)
+    again = decoded(gerbench("datasets", "import", str(texts), *IMPORT, "--json"))
+
+    assert made.exit_code == 0, made.stderr
+    assert f"{again['version']}: 2 samples of text, labels happy, sad" in made.stdout
+    listed = decoded(gerbench("datasets", "list", "--json"))
+    assert [one["name"] for one in listed] == ["moods", "tweets"]
+    assert again["version"] in gerbench("datasets", "list").stdout
+    assert again["digest"] in gerbench("datasets", "show", again["version"]).stdout
+    samples = decoded(gerbench("datasets", "samples", "tweets", "--json"))
+    assert [(one["target"], one["text"]) for one in samples] == [
+        ("happy", "I am happy"),
+        ("sad", "I am sad"),
+    ]
+    assert "I am sad" in gerbench("datasets", "samples", "tweets").stdout
+
+
+def test_faults_are_listed_unless_they_may_be_skipped(gerbench: Gerbench, texts: Path) -> None:
+    (texts / "sad" / "2.txt").write_bytes(b"")
+
+    refused = gerbench("datasets", "import", str(texts), *IMPORT)
+    nothing = decoded(gerbench("datasets", "list", "--json"))
+    skipped = gerbench("datasets", "import", str(texts), *IMPORT, "--skip-faulty")
+
+    assert refused.exit_code == 1
+    assert "sad/2.txt" in refused.stderr
+    assert refused.stderr.endswith("Nothing was imported.\n")
+    assert [one["name"] for one in nothing] == ["moods"]
+    assert "Left out:" in skipped.stdout
+
+
+def test_a_manifest_of_texts_is_imported_by_itself(gerbench: Gerbench, tmp_path: Path) -> None:
+    manifest = tmp_path / "tweets.csv"
+    manifest.write_text("name,text,gt\n1,hooray,happy\n2,alas,sad\n")
+
+    made = decoded(gerbench("datasets", "import", str(manifest), *IMPORT, "--json"))
+
+    assert made["samples"] == 2
+
+
+def test_what_is_no_archive_is_refused(gerbench: Gerbench, tmp_path: Path) -> None:
+    (tmp_path / "faces.zip").write_bytes(b"no archive at all")
+
+    result = gerbench("datasets", "import", str(tmp_path / "faces.zip"), *IMPORT)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("gerbench: ")

@@ -107,6 +107,15 @@ def test_many_classes_are_numbered() -> None:
     assert any(row.strip().startswith("20 emotion number 20") for row in rows)
 
 
+def test_labels_that_begin_alike_are_numbered() -> None:
+    labels = ("strongly positive", "strongly positively surprised")
+
+    head, *rows = shown(show.confusion(metrics(labels)["confusion"])).splitlines()
+
+    assert head.split() == ["1", "2", "other", "refused"]
+    assert rows[-1].split()[:3] == ["2", "strongly", "positively"]
+
+
 def test_several_runs_are_compared_line_by_line() -> None:
     text = shown(show.all_metrics([metrics(), metrics(model="other")]))
 
