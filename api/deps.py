@@ -1,5 +1,6 @@
 """What routes are given: the database, the settings, the caller's key, the page asked for."""
 
+from functools import cache
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Query, Request
@@ -9,6 +10,8 @@ from api import cursors
 from core import keys
 from core.db import Database
 from core.errors import Unauthorized
+from core.media.store import MediaStore
+from core.providers.client import ProviderClient
 from core.settings import Settings
 from core.tables import ApiKey
 
@@ -27,8 +30,26 @@ def get_app_settings(request: Request) -> Settings:
     return cast("Settings", request.app.state.settings)
 
 
+@cache
+def open_media_store(url: str) -> MediaStore:
+    """Return the store at a URL, opened when it is first asked for."""
+    return MediaStore(url)
+
+
+def get_media_store(request: Request) -> MediaStore:
+    """Return the media store of this process."""
+    return open_media_store(get_app_settings(request).media)
+
+
+def get_provider_client(request: Request) -> ProviderClient:
+    """Return the client that this process calls models with."""
+    return cast("ProviderClient", request.app.state.provider_client)
+
+
 DatabaseDep = Annotated[Database, Depends(get_database)]
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
+ProviderClientDep = Annotated[ProviderClient, Depends(get_provider_client)]
+MediaStoreDep = Annotated[MediaStore, Depends(get_media_store)]
 
 
 def authenticate(

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from api.schemas.problem import PROBLEM_JSON
 from core.errors import (
@@ -94,10 +95,12 @@ def install(app: FastAPI) -> None:
         return _invalid_request(error)
 
     @app.exception_handler(HTTPException)
-    async def on_http_error(_: Request, error: HTTPException) -> ProblemResponse:
+    async def on_http_error(request: Request, error: HTTPException) -> ProblemResponse:
         kind, detail = HTTP_PROBLEMS.get(error.status_code, ("http_error", str(error.detail)))
         response = problem(error.status_code, kind, detail)
         response.headers.update(error.headers or {})
+        if error.status_code == status.HTTP_405_METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = _allowed(app, request.url.path) or response.headers["Allow"]
         return response
 
     @app.exception_handler(Exception)
@@ -106,6 +109,13 @@ def install(app: FastAPI) -> None:
         log.error("unexpected_error", reference=reference, path=request.url.path, exc_info=error)
         detail = "this is a fault of the service; give its operator the reference, which is logged"
         return problem(500, "internal_error", detail, reference=reference)
+
+
+def _allowed(app: FastAPI, path: str) -> str:
+    """Return the methods of a path; the router only names those of the first route it finds."""
+    document = app.openapi()["paths"]
+    methods = [document[each] for each in document if compile_path(each)[0].match(path)]
+    return ", ".join(sorted({method.upper() for item in methods for method in item}))
 
 
 def _invalid_request(error: RequestValidationError) -> ProblemResponse:

@@ -3,21 +3,31 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from api import errors, openapi
 from api.deps import authenticate
 from api.guard import Guard
-from api.routes import docs, health
+from api.routes import attempts, datasets, docs, health, jobs, metrics, models, runs, templates
 from api.schemas.problem import problems
-from core import __version__, keys
+from core import __version__, keys, logs
 from core.db import Database, utc_now
+from core.providers.client import ProviderClient
 from core.settings import Settings, get_settings
+from core.templates import install_builtin
 
 OPEN = (health.router, docs.router)
-CLOSED: tuple[APIRouter, ...] = ()
+CLOSED = (
+    datasets.router,
+    models.router,
+    templates.router,
+    jobs.router,
+    runs.router,
+    attempts.router,
+    metrics.router,
+)
 """Under /v1, for holders of a key."""
 
 
@@ -58,20 +68,24 @@ def _name(route: APIRoute) -> str:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    database = Database.at(settings.database)
+    logs.configure()
+    database, client = Database.at(settings.database), ProviderClient()
     try:
         await run_in_threadpool(_prepare, database, settings)
         app.state.database = database
+        app.state.provider_client = client
         yield
     finally:
+        await client.aclose()
         database.close()
 
 
 def _prepare(database: Database, settings: Settings) -> None:
-    """Write what every service has in its database: the admin's key."""
+    """Write what every service has in its database: the admin's key, the built-in templates."""
     now = utc_now()
     if settings.admin_key is None:
         keys.ensure_admin_key(database, settings.data, now=now)
-        return
     with database.write.begin() as session:
-        keys.register(session, keys.ADMIN, settings.admin_key.get_secret_value(), now=now)
+        if settings.admin_key is not None:
+            keys.register(session, keys.ADMIN, settings.admin_key.get_secret_value(), now=now)
+        install_builtin(session, now=now)

@@ -5,7 +5,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.schemas.datasets import DatasetImport
 from api.schemas.problem import Problem
+
+UNSEEN = (Problem, DatasetImport)
+"""Schemas that routes name without FastAPI seeing them."""
 
 DESCRIPTION = """
 Evaluate vision-language models on Generalized Emotion Recognition.
@@ -26,7 +30,7 @@ TAGS = [
 
 
 def install(app: FastAPI) -> None:
-    """Make the application's document name the schema of its problems."""
+    """Make the application's document hold the schemas that FastAPI does not see."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -44,8 +48,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
         tags=app.openapi_tags,
         routes=app.routes,
     )
-    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(schema.pop("$defs"))
-    schemas[Problem.__name__] = schema
+    for model in UNSEEN:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs"))
+        schemas[model.__name__] = schema
     return document

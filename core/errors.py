@@ -38,6 +38,12 @@ class KeyReused(Conflict):
     code = "idempotency_key_reused"
 
 
+class StaleSchema(Conflict):
+    """The database's schema is not the one that this code needs."""
+
+    code = "stale_schema"
+
+
 class InvalidInput(DomainError):
     """What was sent can be read but makes no sense."""
 

@@ -6,10 +6,12 @@ from itertools import product
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core import datasets, models, runs, templates
 from core.errors import InvalidInput, KeyReused, NotFound
+from core.paging import Key, Slice, fetch
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import ENDED, Status, combine
 from core.rules.submissions import MAX_RUNS, Submission, batch_size, expand
@@ -24,10 +26,8 @@ def submit(
     Raises NotFound, InvalidInput, or KeyReused when the key came with another body.
     """
     body = submission.model_dump(mode="json")
-    if idempotency_key is not None:
-        earlier = session.scalar(select(Job).where(Job.idempotency_key == idempotency_key))
-        if earlier is not None:
-            return _same(earlier, body)
+    if (earlier := _made_by(session, idempotency_key)) is not None:
+        return _same(earlier, body)
     dataset = datasets.get(session, submission.dataset)
     job = Job(
         dataset_id=dataset.id,
@@ -36,11 +36,24 @@ def submit(
         idempotency_key=idempotency_key,
         created_at=now,
     )
-    session.add(job)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(job)
+    except IntegrityError:
+        # The same submission at the same moment was faster.
+        if (earlier := _made_by(session, idempotency_key)) is None:
+            raise
+        return _same(earlier, body)
     session.add_all(_expand(session, job, dataset, submission))
     session.flush()
     return job
+
+
+def _made_by(session: Session, idempotency_key: str | None) -> Job | None:
+    """Return the job that a key made before."""
+    if idempotency_key is None:
+        return None
+    return session.scalar(select(Job).where(Job.idempotency_key == idempotency_key))
 
 
 def _same(job: Job, body: dict[str, object]) -> Job:
@@ -104,6 +117,15 @@ def get(session: Session, job_id: UUID) -> Job:
     if job is None:
         raise NotFound(f"no job {job_id}; GET /v1/jobs lists them")
     return job
+
+
+def page(session: Session, *, status: Status | None, after: Key | None, limit: int) -> Slice[Job]:
+    """Return a page of the jobs, the latest first."""
+    query = select(Job)
+    if status is not None:
+        query = query.where(Job.status == status)
+    order = (Job.created_at, Job.id)
+    return fetch(session, query, order, after=after, limit=limit, newest_first=True)
 
 
 def runs_of(session: Session, job_ids: Sequence[UUID]) -> list[Run]:

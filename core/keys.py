@@ -72,7 +72,7 @@ def _new_secret() -> str:
 
 
 def _digest(secret: str) -> str:
-    return sha256(secret.encode()).hexdigest()
+    return sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def _write_private(path: Path, text: str) -> None:

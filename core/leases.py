@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Row, Select, exists, func, select, update
+from sqlalchemy import Exists, Row, Select, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from core.rules.fairness import share
@@ -59,7 +59,7 @@ def lease(
     return taken
 
 
-def _has_due(now: datetime) -> exists:
+def _has_due(now: datetime) -> Exists:
     """Return the condition that a run has a request to send now."""
     return exists().where(
         Request.run_id == Run.id,
@@ -68,9 +68,7 @@ def _has_due(now: datetime) -> exists:
     )
 
 
-def _due_runs(
-    session: Session, model_id: UUID, now: datetime
-) -> Sequence[Row[tuple[UUID, UUID, int]]]:
+def _due_runs(session: Session, model_id: UUID, now: datetime) -> Sequence[Row[UUID, UUID, int]]:
     """Return run, job and priority of what can be sent, most urgent and oldest first."""
     return session.execute(
         select(Run.id, Run.job_id, Job.priority)
@@ -81,7 +79,7 @@ def _due_runs(
 
 
 def _by_priority(
-    rows: Sequence[Row[tuple[UUID, UUID, int]]],
+    rows: Sequence[Row[UUID, UUID, int]],
 ) -> list[dict[UUID, list[UUID]]]:
     """Return the runs of each job, the jobs of one priority together."""
     levels: dict[int, dict[UUID, list[UUID]]] = {}
@@ -158,7 +156,7 @@ LEASED_COLUMNS = (
 )
 
 
-def leased(row: Row[tuple[int, UUID, list[int], int, int, int, int]]) -> Leased:
+def leased(row: Row[int, UUID, list[int], int, int, int, int]) -> Leased:
     """Return a row of LEASED_COLUMNS as a request in hand."""
     asked = Asked(len(row.sample_ids), row.failures, row.throttles, row.refusals)
     return Leased(row.id, row.run_id, tuple(row.sample_ids), row.attempts, asked)

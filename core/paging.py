@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Select, tuple_
+from pydantic import TypeAdapter
+from sqlalchemy import BigInteger, Select, TypeDecorator, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.types import TypeEngine
 
 from core.errors import InvalidCursor
 
@@ -15,7 +17,7 @@ Row = TypeVar("Row")
 Key = Sequence[Any]
 """Where a page ended: the values of the ordering columns, as JSON values or their own types."""
 
-INT64 = range(-(2**63), 2**63)
+INT32, INT64 = range(-(2**31), 2**31), range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,20 @@ def fetch(
 def _typed(key: Key, order: Sequence[InstrumentedAttribute[Any]]) -> list[Any]:
     """Return a key's values as the columns' types, or refuse what no page can have ended with."""
     try:
-        values = [
-            TypeAdapter(column.type.python_type).validate_python(value)
-            for column, value in zip(order, key, strict=True)
-        ]
-    except (ValidationError, ValueError):
-        values = [None]
-    if any(_unstorable(value) for value in values):
-        raise InvalidCursor("this cursor is of another list; begin again without one")
-    return values
+        return [_value(value, column.type) for column, value in zip(order, key, strict=True)]
+    except ValueError as error:
+        raise InvalidCursor("this cursor is of another list; begin again without one") from error
 
 
-def _unstorable(value: Any) -> bool:
-    """Tell whether a database would choke on a value that somebody else made up."""
-    if isinstance(value, str):
-        return "\0" in value
-    return value is None or (isinstance(value, int) and value not in INT64)
+def _value(value: Any, kind: TypeEngine[Any]) -> Any:
+    """Return a value that a column can be compared with; raises ValueError where it cannot."""
+    if isinstance(kind, TypeDecorator):
+        kind = kind.impl_instance
+    typed = TypeAdapter(kind.python_type).validate_python(value)
+    if isinstance(typed, int) and typed not in (INT64 if isinstance(kind, BigInteger) else INT32):
+        raise ValueError("out of the column's range")
+    if isinstance(typed, datetime) and (typed.tzinfo is None or not MINYEAR < typed.year < MAXYEAR):
+        raise ValueError("no moment in UTC")
+    if isinstance(typed, str) and "\0" in typed:
+        raise ValueError("no text that PostgreSQL stores")
+    return typed

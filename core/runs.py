@@ -7,12 +7,13 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import delete, exists, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer, joinedload
 
 from core.errors import IllegalMove, NotFound
+from core.paging import Key, Slice, fetch
 from core.rules.planning import shuffled
 from core.rules.states import ENDED, OPEN_REQUEST, Status, run_sources
-from core.tables import Prediction, Request, Run, Sample, Score
+from core.tables import Attempt, Prediction, Request, Run, Sample, Score
 from core.vocabulary import Cause, Outcome
 
 
@@ -22,6 +23,54 @@ def get(session: Session, run_id: UUID) -> Run:
     if run is None:
         raise NotFound(f"no run {run_id}; GET /v1/runs lists them")
     return run
+
+
+def page(
+    session: Session,
+    *,
+    job_id: UUID | None,
+    status: Status | None,
+    after: Key | None,
+    limit: int,
+) -> Slice[Run]:
+    """Return a page of the runs, the latest submitted first."""
+    query = select(Run)
+    if job_id is not None:
+        query = query.where(Run.job_id == job_id)
+    if status is not None:
+        query = query.where(Run.status == status)
+    order = (Run.created_at, Run.id)
+    return fetch(session, query, order, after=after, limit=limit, newest_first=True)
+
+
+def requests(session: Session, run: Run, *, after: Key | None, limit: int) -> Slice[Request]:
+    """Return a page of a run's requests; parents come before their children."""
+    query = select(Request).where(Request.run_id == run.id)
+    return fetch(session, query, (Request.id,), after=after, limit=limit)
+
+
+def attempts(session: Session, run: Run, *, after: Key | None, limit: int) -> Slice[Attempt]:
+    """Return a page of a run's attempts, without their bodies."""
+    query = (
+        select(Attempt)
+        .where(Attempt.run_id == run.id)
+        .options(defer(Attempt.sent), defer(Attempt.body), defer(Attempt.headers))
+    )
+    return fetch(session, query, (Attempt.id,), after=after, limit=limit)
+
+
+def predictions(
+    session: Session, run: Run, *, outcome: Outcome | None, after: Key | None, limit: int
+) -> Slice[Prediction]:
+    """Return a page of a run's predictions with their samples, in the dataset's order."""
+    query = (
+        select(Prediction)
+        .where(Prediction.run_id == run.id)
+        .options(joinedload(Prediction.sample).load_only(Sample.name, Sample.target))
+    )
+    if outcome is not None:
+        query = query.where(Prediction.outcome == outcome)
+    return fetch(session, query, (Prediction.sample_id,), after=after, limit=limit)
 
 
 def illegal(status: Status, verb: str, why: str | None) -> IllegalMove:

@@ -1,10 +1,12 @@
 """Settings of a process, read from the environment with GERBENCH_ in front."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -20,9 +22,19 @@ class Settings(BaseSettings):
         None, description="redis://…, for the Celery broker and limits; unset: in this process"
     )
     media_url: str | None = Field(None, description="fsspec URL; unset: a folder in `data`")
+    import_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Folders that datasets may be imported from by path, as in PATH"
+    )
+    max_upload_gb: float = Field(20.0, gt=0, description="Largest archive that may be uploaded")
     admin_key: SecretStr | None = Field(
         None, min_length=16, description="The admin's API key; unset: made in `data`/admin.key"
     )
+
+    @field_validator("import_roots", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Read folders separated as in PATH."""
+        return tuple(value.split(os.pathsep)) if isinstance(value, str) and value else value or ()
 
     @property
     def database(self) -> str:

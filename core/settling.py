@@ -15,7 +15,7 @@ from core.attempts import Heard
 from core.leases import Leased
 from core.rules.readings import Answer
 from core.rules.states import RequestState, Status
-from core.rules.strategy import BREAKER, Verdict
+from core.rules.strategy import BREAKER, Child, Verdict
 from core.tables import Prediction, Request, Run
 from core.vocabulary import Outcome, Result
 
@@ -57,7 +57,8 @@ def settle_all(session: Session, settlements: Sequence[Settlement]) -> dict[UUID
     held = _held(session, settlements)
     totals: defaultdict[UUID, Totals] = defaultdict(Totals)
     for s in settlements:
-        _price(totals[s.request.run_id], s)
+        bought = bool(s.verdict.answers) and s.request.id in held
+        _price(totals[s.request.run_id], s, bought=bought)
     live = [s for s in settlements if s.request.id in held]
     for s in live:
         _outcomes(totals[s.request.run_id], s)
@@ -88,13 +89,13 @@ def _cancelled(session: Session, run_ids: Iterable[UUID]) -> set[UUID]:
     return set(found)
 
 
-def _price(totals: Totals, s: Settlement) -> None:
+def _price(totals: Totals, s: Settlement, *, bought: bool) -> None:
     """Add what an attempt cost; what bought no prediction is lost."""
     if s.heard is None:
         return
     cost, usage = s.heard.cost_nano or 0, s.heard.reading.usage
     totals.counts["cost_nano"] += cost
-    if not s.verdict.answers:
+    if not bought:
         totals.counts["lost_nano"] += cost
     if usage is not None:
         totals.counts["prompt_tokens"] += usage.prompt_tokens
@@ -145,6 +146,7 @@ def _prediction(
 ) -> dict[str, Any]:
     """Return a prediction as a row."""
     ranked = list(answer.ranked) if answer else None
+    target = s.targets[slot] if answer else None
     return {
         "run_id": s.request.run_id,
         "sample_id": s.request.sample_ids[slot],
@@ -152,7 +154,7 @@ def _prediction(
         "label": answer.label if answer else None,
         "in_vocabulary": answer.in_vocabulary if answer else None,
         "ranked": ranked,
-        "rank": ranked.index(s.targets[slot]) + 1 if ranked and s.targets[slot] in ranked else None,
+        "rank": ranked.index(target) + 1 if ranked and target in ranked else None,
         "slot": slot,
         "batch": s.request.asked.size,
         "request_id": s.request.id,
@@ -190,22 +192,24 @@ def _request_row(s: Settlement, *, cancelled: bool) -> dict[str, Any]:
 
 def _branch(session: Session, live: Sequence[Settlement], totals: Mapping[UUID, Totals]) -> None:
     """Queue the children of requests that were split."""
-    rows = [
-        {
-            "run_id": s.request.run_id,
-            "parent_id": s.request.id,
-            "cause": child.cause,
-            "sample_ids": [s.request.sample_ids[slot] for slot in child.slots],
-            "not_before": s.at,
-            "created_at": s.at,
-        }
-        for s in live
-        for child in s.verdict.children
-    ]
+    rows = []
+    for s in live:
+        totals[s.request.run_id].counts["requests"] += len(s.verdict.children)
+        rows += [_child_row(s, child) for child in s.verdict.children]
     if rows:
         session.execute(insert(Request), rows)
-    for row in rows:
-        totals[row["run_id"]].counts["requests"] += 1
+
+
+def _child_row(s: Settlement, child: Child) -> dict[str, Any]:
+    """Return a child of a request as a row."""
+    return {
+        "run_id": s.request.run_id,
+        "parent_id": s.request.id,
+        "cause": child.cause,
+        "sample_ids": [s.request.sample_ids[slot] for slot in child.slots],
+        "not_before": s.at,
+        "created_at": s.at,
+    }
 
 
 def _add(session: Session, totals: Mapping[UUID, Totals]) -> dict[UUID, str]:

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.limiter.interface import Grant, NeverFits
-from core.media.prepare import prepare
-from core.providers.adapters import Adapter, Body, adapter_for
-from core.rules.money import cost_nano
 from core.rules.parsing import is_refusal_prose, parse
 from core.rules.tokens import estimate
 
@@ -17,6 +14,10 @@ from core.attempts import Heard, Opened, Opening
 from core.db import utc_now
 from core.errors import InvalidMedia, MissingCredential
 from core.leases import Leased
+from core.media.prepare import prepare
+from core.providers.adapters import Adapter, adapter_for
+from core.providers.body import Body
+from core.rules.money import cost_nano
 from core.rules.pictures import Item, Prompt
 from core.rules.readings import Exchange, Parsed, Reading
 from core.rules.specs import CredentialRef
@@ -65,7 +66,6 @@ class Call:
         Raises InvalidMedia, or NeverFits when it is larger than the model takes.
         """
         model, condition = self.turnstile.model, self.context.condition
-        shows_media = condition.modality.parts != {"text"}
         shows_text = "text" in condition.modality.parts
         names = self.context.names(len(self.samples))
         prompt = Prompt(
@@ -73,9 +73,7 @@ class Call:
             tuple(
                 Item(
                     name,
-                    prepare(self.turnstile.engine.store, sample.media, condition)
-                    if shows_media
-                    else (),
+                    prepare(self.turnstile.engine.store, sample.media, condition),
                     sample.text if shows_text else None,
                 )
                 for name, sample in zip(names, self.samples, strict=True)

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from core.rules.templates import instructions, noun
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.leases import Leased
+from core.media.refs import from_json
 from core.rules.pictures import MediaRef
 from core.rules.specs import Condition, DatasetSpec
+from core.rules.templates import instructions, noun
 from core.tables import Dataset, Run, Sample, Template
-from core.vocabulary import MediaKind
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,4 @@ def inputs_of(session: Session, leased: Sequence[Leased]) -> dict[int, SampleInp
     rows = session.execute(
         select(Sample.id, Sample.target, Sample.text, Sample.media).where(Sample.id.in_(ids))
     )
-    return {
-        row.id: SampleInput(row.target, row.text, tuple(_media(m) for m in row.media))
-        for row in rows
-    }
-
-
-def _media(stored: dict[str, object]) -> MediaRef:
-    """Return a medium from its JSON form."""
-    return MediaRef(**{**stored, "kind": MediaKind(str(stored["kind"]))})  # type: ignore[arg-type]
+    return {row.id: SampleInput(row.target, row.text, from_json(row.media)) for row in rows}

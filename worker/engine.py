@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from core.limiter.factory import create_limiter
-from core.media.store import MediaStore
-from core.providers.client import ProviderClient
 
 from core.db import Database
+from core.media.store import MediaStore
+from core.providers.client import ProviderClient
 from core.settings import Settings
 from worker.contexts import RunContext
 from worker.writer import Writer

@@ -3,11 +3,10 @@
 import asyncio
 from uuid import UUID
 
-from core.limiter.interface import Cost, Grant, Health
-from core.rules.headers import seen_limits
-
 from core import jobs, models
 from core.db import utc_now
+from core.limiter.interface import Cost, Grant, Health
+from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import ModelSpec
 from core.vocabulary import Result
@@ -91,7 +90,7 @@ class Turnstile:
         limiter, model = self.engine.limiter, str(self.model_id)
         usage = reading.usage
         await limiter.settle(model, grant, tokens=usage.total if usage else None)
-        await limiter.observe(model, grant.credential, seen_limits(exchange.headers))
+        await limiter.observe(model, grant.credential, seen_limits(exchange.headers), grant=grant)
         reason = reading.reason or ""
         if reading.result is Result.RATE_LIMITED:
             wait = reading.retry_after_s

@@ -194,7 +194,8 @@ def _bundled(past: Sequence[PastUse]) -> list[float]:
 def _status(credential: str, row: Sequence[Any], limits: Limits) -> CredentialStatus:
     health, rests, reason, flying, owners, requests, tokens, of_day, *told, found = row
     rpm, tpm, rpd = (int(limit) if limit != "" else None for limit in told)
-    pace = float(found) if found else least(limits.rpm, rpm) or START_RPM
+    base = least(limits.rpm, rpm)
+    rate = float(found or base or START_RPM)
     return CredentialStatus(
         credential,
         Health(health),
@@ -203,8 +204,8 @@ def _status(credential: str, row: Sequence[Any], limits: Limits) -> CredentialSt
         flying,
         Counter(owners),
         limits.concurrency,
-        Room(requests, limits.rpm, least(limits.rpm, rpm), rpm),
+        Room(requests, limits.rpm, base, rpm),
         Room(tokens, limits.tpm, least(limits.tpm, tpm), tpm),
         Room(of_day, limits.rpd, least(limits.rpd, rpd), rpd),
-        pace,
+        rate if base is None else min(base, rate),
     )

@@ -18,7 +18,11 @@ MAX_BYTES = 200_000_000
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 """How image files are usually named; what they are is read from their content."""
 
-_OTHERS = (
+_KINDS = (
+    (re.compile(rb"\xff\xd8\xff"), "a JPEG"),
+    (re.compile(rb"\x89PNG"), "a PNG"),
+    (re.compile(rb"BM"), "a BMP"),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), "a WebP image"),
     (re.compile(rb"GIF8"), "a GIF"),
     (re.compile(rb"II\*\0|MM\0\*"), "a TIFF"),
     (re.compile(rb"%PDF"), "a PDF"),
@@ -31,7 +35,7 @@ _OTHERS = (
     (re.compile(rb"\s*<(!doctype|html)", re.IGNORECASE), "an HTML page"),
     (re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]*\Z"), "text"),
 )
-"""What files that are no images start with. Text comes last: much looks like it."""
+"""What files of each kind start with. Text comes last: much looks like it."""
 
 
 def inspect(data: bytes, name: str) -> MediaRef:
@@ -77,4 +81,4 @@ def refuse_large(width: int, height: int) -> None:
 def describe(data: bytes) -> str:
     """Say what bytes look like, for somebody who thought they were something else."""
     start = data[:1024]
-    return next((what for magic, what in _OTHERS if magic.match(start)), "something else")
+    return next((what for magic, what in _KINDS if magic.match(start)), "something else")

@@ -1,7 +1,6 @@
 """Media references as the database keeps them."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 from core.rules.pictures import MediaRef
@@ -10,7 +9,7 @@ from core.vocabulary import MediaKind
 
 def to_json(media: Iterable[MediaRef]) -> list[dict[str, Any]]:
     """Return references as JSON values."""
-    return [asdict(ref) for ref in media]
+    return [{**vars(ref)} for ref in media]
 
 
 def from_json(values: Iterable[dict[str, Any]]) -> tuple[MediaRef, ...]:

@@ -117,14 +117,23 @@ class MediaStore:
                 fill(file)
             return
         target = self._folder / place
-        target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f".{uuid4().hex}")
         try:
-            with draft.open("xb") as file:
+            with _created(draft) as file:
                 fill(file)
             draft.replace(target)
-        finally:
+        except BaseException:
             draft.unlink(missing_ok=True)
+            raise
+
+
+def _created(path: Path) -> BinaryIO:
+    """Open a new file for writing; its folder is made when it turns out to be missing."""
+    try:
+        return path.open("xb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
 
 
 def _place(digest: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
@@ -103,7 +104,10 @@ class ProviderClient:
 
 
 class _Transport(AiohttpTransport):
-    """The transport, with a session that keeps no cookies: they would tie credentials together."""
+    """The transport, with a session of our own.
+
+    It keeps no cookies, and neither does the client's own jar: they would tie credentials together.
+    """
 
     def get_client(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -129,6 +133,7 @@ def _open() -> httpx.AsyncClient:
     return _Client(
         # Replies are small: what a server says is then what is kept, without a decoder between.
         headers={"accept-encoding": "identity"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         timeout=httpx.Timeout(None, connect=CONNECT_S),
         follow_redirects=False,
     )
@@ -145,7 +150,7 @@ def _meaning(fault: BaseException) -> Result:
     The transport calls any broken or refused connection httpx.ConnectTimeout (openai-python#3594
     found the same in its copy), so aiohttp's own exception behind it is asked first.
     """
-    cause = fault.__cause__ or fault
+    cause = _cause(fault)
     if isinstance(cause, TimeoutError):
         return Result.TIMEOUT
     if isinstance(fault, httpx.DecodingError | ReplyTooLarge):
@@ -157,9 +162,14 @@ def _meaning(fault: BaseException) -> Result:
     return Result.RESET
 
 
+def _cause(fault: BaseException) -> BaseException:
+    """Return what httpx has wrapped, or the fault itself."""
+    return (isinstance(fault, httpx.HTTPError) and fault.__cause__) or fault
+
+
 def _words(fault: BaseException, timeout_s: float) -> str:
     """Return a fault in words, with the name of its type, since many have no words at all."""
-    cause = fault.__cause__ or fault
+    cause = _cause(fault)
     if type(cause) is TimeoutError:
         return f"no whole reply within {timeout_s:g} s"
     return f"{type(cause).__name__}: {cause}".removesuffix(": ")

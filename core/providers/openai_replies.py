@@ -100,7 +100,8 @@ def _reason(fault: Fault, exchange: Exchange) -> str:
     """Return the provider's own words; of a redirect, which is never followed, also where to."""
     said = _words(fault.message, MESSAGE_WORDS) or "an empty body"
     if exchange.status in REDIRECTION:
-        return f"redirected to {exchange.headers.get('location', 'nowhere')}: {said}"
+        where = _words(exchange.headers.get("location", ""), MESSAGE_WORDS) or "nowhere"
+        return f"redirected to {where}: {said}"
     return said if fault.message.strip() else f"HTTP {exchange.status} with {said}"
 
 

@@ -29,7 +29,7 @@ class Exchange:
     body: bytes
     latency_s: float
     failure: Result | None = None
-    """TIMEOUT or RESET when no whole reply came."""
+    """TIMEOUT, RESET or MALFORMED when no whole reply came."""
     error: str | None = None
     """The client's own words for that failure."""
 

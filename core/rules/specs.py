@@ -2,7 +2,15 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from core.vocabulary import Color, Detail, Modality, Task
 
@@ -11,7 +19,11 @@ Name = Annotated[
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$"),
     Field(description="Lower-case letters, digits, dot, dash and underscore; at most 64"),
 ]
-Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Label = Annotated[
+    str,
+    # Prompts list the labels on one line, so no label may break it.
+    StringConstraints(strip_whitespace=True, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"),
+]
 
 
 class Spec(BaseModel):
@@ -108,6 +120,14 @@ class ModelSpec(Spec):
     max_tokens: int = Field(1000, gt=0, description="Upper bound of the answer, in tokens")
     temperature: float | None = Field(0.0, ge=0, le=2, description="None: the provider's default")
     timeout_s: float = Field(60.0, gt=0, le=600)
+
+    @field_validator("base_url")
+    @classmethod
+    def address_holds_no_secret(cls, url: HttpUrl) -> HttpUrl:
+        """Refuse a user or password in the address: it is stored, shown and logged."""
+        if url.username is not None or url.password is not None:
+            raise ValueError("name secrets in credentials, not in the address")
+        return url
 
     @model_validator(mode="after")
     def credentials_differ(self) -> Self:

@@ -5,9 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.db import Base, BigId, words
+from core.tables.inputs import Sample
 from core.vocabulary import Outcome, Result
 
 
@@ -77,6 +78,8 @@ class Prediction(Base):
     request_id: Mapped[int] = mapped_column(ForeignKey("requests.id"))
     attempt_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"))
     """The attempt it was read from; null where every attempt failed without a reply."""
+
+    sample: Mapped[Sample] = relationship(lazy="raise")
 
     __table_args__ = (
         CheckConstraint("(outcome = 'answered') = (label IS NOT NULL)", name="label_iff_answered"),

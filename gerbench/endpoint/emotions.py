@@ -6,6 +6,7 @@ written down here once, by hand; nothing is fitted to any dataset.
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 OUTPUTS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The order of the network's outputs."""
@@ -58,6 +59,7 @@ GRADE_OF = {word: extra for words, extra in GRADES.items() for word in words.spl
 WORD = re.compile(r"[^\W\d_]+")
 
 
+@lru_cache(4096)
 def weights_of(label: str) -> Mapping[str, float]:
     """Return the weight of each output in a label; empty when no word of it is known."""
     words = WORD.findall(label.casefold())

@@ -16,6 +16,8 @@ from gerbench.endpoint.wire import WireError
 
 MIX = ("500", "502", "503", "reset")
 STATUS_OF = {"500": 500, "502": 502, "503": 503, "html": 200, "reset": None, "hang": None}
+TRANSPORT = "gerbench.transport"
+HANGS = "gerbench.hangs"
 PAGE = (
     "<!DOCTYPE html><html><head><title>{title}</title></head>"
     "<body><center><h1>{title}</h1></center><hr><center>cloudflare</center></body></html>"
@@ -43,6 +45,7 @@ async def strike(kind: str, request: Request) -> Response:
             await gone(request)
             return Response()
         case "hang":
+            request.scope["extensions"][HANGS] = True
             await gone(request)
             return Response()
         case "html":
@@ -88,8 +91,8 @@ async def gone(request: Request) -> None:
 
 
 def transport_of(scope: Mapping[str, Any]) -> Any:
-    """Return the connection's transport, which `server.Protocol` leaves in the scope."""
-    return scope["extensions"]["gerbench.transport"]
+    """Return the connection's transport, which `launch.Protocol` leaves in the scope."""
+    return scope["extensions"][TRANSPORT]
 
 
 class Truncated(Response):

@@ -9,6 +9,7 @@ from typing import Any, Self
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gerbench.endpoint.faults import HANGS, TRANSPORT
 from gerbench.endpoint.log import Entry
 from gerbench.endpoint.options import EndpointOptions
 from gerbench.endpoint.server import Endpoint
@@ -25,7 +26,13 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Put the transport into the scope of each request."""
         super().on_message_begin()
-        self.scope["extensions"] = {"gerbench.transport": self.transport}  # type: ignore[dict-item]
+        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
+
+    def shutdown(self) -> None:
+        """End a call that hangs on purpose, so that stopping does not wait for it."""
+        super().shutdown()
+        if self.scope and self.scope["extensions"].get(HANGS):
+            self.transport.abort()
 
 
 class Server(uvicorn.Server):

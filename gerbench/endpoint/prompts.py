@@ -176,9 +176,10 @@ def image_of(part: ImageUrl) -> Image:
     return Image(data, part.detail)
 
 
+LABELS = re.compile(r"^Labels:[ \t]*(\S.*)$", re.MULTILINE)
 LABEL_LINE = re.compile(
     r"^[^\w\n]*(?:[\w ]{0,40}\b)?(?:labels?|categor(?:y|ies)|classes|options|emotions)\b"
-    r"[^:\n]{0,40}:[ \t]*(\S.*)$",
+    r"[^:\n]{0,40}:[*_ \t]*([^*_\s].*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 BRACKETS = re.compile(r"\[([^\[\]]*,[^\[\]]*)\]")
@@ -186,8 +187,12 @@ BRACKETS = re.compile(r"\[([^\[\]]*,[^\[\]]*)\]")
 
 def offered(instructions: str) -> tuple[str, ...]:
     """Return the labels a prompt offers: a line that lists them, else the words it knows."""
-    lists = [*LABEL_LINE.findall(instructions), *BRACKETS.findall(instructions)]
-    for written in lists:
+    # gerbench's own line comes last; what a template says above it may look like one.
+    for written in (
+        *reversed(LABELS.findall(instructions)),
+        *LABEL_LINE.findall(instructions),
+        *BRACKETS.findall(instructions),
+    ):
         labels = listed(written)
         if len(labels) > 1:
             return labels

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from gerbench.endpoint.draws import Draw, is_forbidden
+from gerbench.endpoint.draws import Draw, is_forbidden, unit
 from gerbench.endpoint.options import EndpointOptions, Form
 from gerbench.endpoint.prompts import Ask
 from gerbench.endpoint.wire import WireError
@@ -39,7 +39,9 @@ def is_refused(ask: Ask, draw: Draw, options: EndpointOptions) -> bool:
 
 def refusal(draw: Draw, form: str) -> Spoken:
     """Return a refusal in the form asked for, or raise it if it is an HTTP error."""
-    chosen = FORMS[(draw.below("form", len(FORMS)) + draw.tries) % len(FORMS)]
+    # The body decides where the turn begins, its tries go on from there.
+    begin = int(unit(draw.seed, "form", draw.body) * len(FORMS))
+    chosen = FORMS[(begin + draw.tries) % len(FORMS)]
     words = WORDS[draw.below("words", len(WORDS))]
     match chosen if form == "rotate" else form:
         case "http":

@@ -14,7 +14,7 @@ LEXICON = {
         celebrate celebrated celebrating charming cheer cheerful cheers comfortable congrats
         congratulations cool cute delicious delight delighted delightful easy elegant enjoy
         enjoyable enjoyed enjoying excellent excited exciting fab fabulous fantastic favorite
-        favourite fine friendly fun funny generous gift glad gorgeous grateful great haha
+        favourite fine friendly fun funny generous gift glad good gorgeous grateful great haha
         happier happiest happily happiness happy healthy helpful hilarious honest hope hopeful
         hug hugs impressive inspiring joy joyful keen kind kiss laugh laughed laughing laughter
         lol love loved lovely loves loving luck lucky magnificent marvellous marvelous nice

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.main import create_app
-from core.db import Base, Database
+from core.db import Database
 from core.keys import ADMIN_FILE
 from core.settings import Settings
 
@@ -22,12 +22,10 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
+def database(settings: Settings, sqlite_database: Database) -> Database:
     """The database that the application uses."""
-    database = Database.at(settings.database)
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.close()
+    assert str(sqlite_database.engine.url) == settings.database
+    return sqlite_database
 
 
 @pytest.fixture

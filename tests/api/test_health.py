@@ -8,46 +8,18 @@ from pydantic import SecretStr
 
 from api.main import create_app
 from core.db import Base, Database, utc_now
-from core.rules.states import Status
 from core.settings import Settings
-from core.tables import Dataset, Job, Model, Request, Run, Template
-from core.vocabulary import Modality, Task
+from core.tables import Model, Request
+from tests.rows import add_run
 
 
 def add_due_request(database: Database, *, waiting: timedelta) -> None:
     """Store a running run with one request that has been due for some time."""
-    dataset = Dataset(
-        name="d",
-        digest="0" * 64,
-        task=Task.FACIAL_EMOTION,
-        modality=Modality.IMAGE,
-        spec={},
-        sample_count=1,
-    )
-    template = Template(
-        task=Task.FACIAL_EMOTION, modality=Modality.IMAGE, name="t", version=1, text=""
-    )
-    model = Model(name="m", spec={})
     with database.write.begin() as session:
-        session.add_all([dataset, template, model])
+        model = Model(name="m", spec={})
+        session.add(model)
         session.flush()
-        job = Job(dataset_id=dataset.id, submission={}, status=Status.RUNNING)
-        session.add(job)
-        session.flush()
-        run = Run(
-            job_id=job.id,
-            dataset_id=dataset.id,
-            model_id=model.id,
-            template_id=template.id,
-            condition={},
-            repeat=1,
-            seed=0,
-            batch_size=1,
-            samples=1,
-            status=Status.RUNNING,
-        )
-        session.add(run)
-        session.flush()
+        run = add_run(session, model)
         session.add(Request(run_id=run.id, sample_ids=[1], not_before=utc_now() - waiting))
 
 

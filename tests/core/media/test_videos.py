@@ -58,7 +58,7 @@ def test_a_frame_beyond_the_end_is_an_error(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"Not a video", r"is text although its name ends in \.mp4"),
-        (drawn.image(".png"), "something else"),
+        (drawn.image(".png"), "a PNG"),
         (b"\0\0\0\x18ftypisom" + b"\0" * 200, "no frames"),
     ],
 )

@@ -1,0 +1,97 @@
+"""Jobs over REST."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Header, Request, Response, status
+
+from api.deps import DatabaseDep, PageDep
+from api.schemas.base import Page
+from api.schemas.problem import problems
+from api.schemas.work import EXAMPLE, JobOut
+from core import jobs, progress
+from core.db import Database, utc_now
+from core.rules.states import Status
+from core.rules.submissions import Submission
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=255, description="The same key and body make one job"),
+]
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Submit an evaluation job",
+    responses=problems(404, 409),
+)
+def create_job(
+    body: Annotated[Submission, Body(examples=[EXAMPLE])],
+    database: DatabaseDep,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> JobOut:
+    """Store the job and return at once; workers pick it up within seconds."""
+    with database.write.begin() as session:
+        job = jobs.submit(session, body, idempotency_key=idempotency_key, now=utc_now())
+    response.headers["Location"] = request.app.url_path_for("get_job", job_id=job.id)
+    return _shown(database, job.id)
+
+
+@router.get("", summary="List jobs")
+def list_jobs(database: DatabaseDep, page: PageDep, status: Status | None = None) -> Page[JobOut]:
+    """Return jobs, the latest first."""
+    now = utc_now()
+    with database.read() as session:
+        found = jobs.page(session, status=status, after=page.after, limit=page.limit)
+        details = {d.job.id: d for d in progress.of_jobs(session, found.rows)}
+    return Page.of(found, lambda job: JobOut.of(details[job.id], now=now))
+
+
+@router.get("/{job_id}", summary="Show a job", responses=problems(404))
+def get_job(job_id: UUID, database: DatabaseDep) -> JobOut:
+    """Return a job, its runs and how far they have got."""
+    return _shown(database, job_id)
+
+
+@router.post("/{job_id}/cancel", summary="Cancel a job", responses=problems(404, 409))
+def cancel_job(job_id: UUID, database: DatabaseDep) -> JobOut:
+    """End a job for good. Calls under way end and are kept; nothing new is sent."""
+    with database.write.begin() as session:
+        jobs.cancel(session, job_id, now=utc_now())
+    return _shown(database, job_id)
+
+
+@router.post("/{job_id}/pause", summary="Pause a job", responses=problems(404, 409))
+def pause_job(job_id: UUID, database: DatabaseDep) -> JobOut:
+    """Send nothing new until it is resumed. Calls under way end and are kept."""
+    with database.write.begin() as session:
+        jobs.pause(session, job_id, now=utc_now())
+    return _shown(database, job_id)
+
+
+@router.post("/{job_id}/resume", summary="Resume a paused job", responses=problems(404, 409))
+def resume_job(job_id: UUID, database: DatabaseDep) -> JobOut:
+    """Go on with the runs that are paused."""
+    with database.write.begin() as session:
+        jobs.resume(session, job_id, now=utc_now())
+    return _shown(database, job_id)
+
+
+@router.post("/{job_id}/retry", summary="Retry failed samples", responses=problems(404, 409))
+def retry_job(job_id: UUID, database: DatabaseDep) -> JobOut:
+    """Ask again about the samples that failed; all other outcomes stay."""
+    with database.write.begin() as session:
+        jobs.retry(session, job_id, now=utc_now())
+    return _shown(database, job_id)
+
+
+def _shown(database: Database, job_id: UUID) -> JobOut:
+    """Return a job as it is now."""
+    with database.read() as session:
+        detail = progress.of_jobs(session, [jobs.get(session, job_id)])[0]
+    return JobOut.of(detail, now=utc_now())

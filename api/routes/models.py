@@ -1,0 +1,80 @@
+"""Models over REST."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request, Response, status
+from starlette.concurrency import run_in_threadpool
+
+from api.deps import DatabaseDep, PageDep, ProviderClientDep
+from api.schemas.base import Page
+from api.schemas.models import EXAMPLE, CheckOut, ModelChange, ModelOut
+from api.schemas.problem import problems
+from core import canary, models
+from core.db import Database, utc_now
+from core.rules.specs import ModelSpec
+
+router = APIRouter(prefix="/models", tags=["models"])
+
+
+@router.get("", summary="List the models in use")
+def list_models(database: DatabaseDep, page: PageDep) -> Page[ModelOut]:
+    """Return the models by name."""
+    with database.read() as session:
+        found = models.page(session, after=page.after, limit=page.limit)
+    return Page.of(found, ModelOut.of)
+
+
+@router.post(
+    "", status_code=status.HTTP_201_CREATED, summary="Name an endpoint", responses=problems(409)
+)
+def create_model(
+    body: Annotated[ModelSpec, Body(examples=[EXAMPLE])],
+    database: DatabaseDep,
+    request: Request,
+    response: Response,
+) -> ModelOut:
+    """Store an endpoint and how it may be used; secrets stay where `credentials` says they are."""
+    with database.write.begin() as session:
+        model = models.create(session, body, now=utc_now())
+    response.headers["Location"] = request.app.url_path_for("get_model", name=model.name)
+    return ModelOut.of(model)
+
+
+@router.get("/{name}", summary="Show a model", responses=problems(404))
+def get_model(name: str, database: DatabaseDep) -> ModelOut:
+    """Return the model in use under a name."""
+    with database.read() as session:
+        return ModelOut.of(models.get(session, name))
+
+
+@router.patch("/{name}", summary="Change a model", responses=problems(404))
+def change_model(name: str, body: ModelChange, database: DatabaseDep) -> ModelOut:
+    """Set the fields that are sent; requests that are sent from now on go by them."""
+    with database.write.begin() as session:
+        model = models.change(session, name, body.given())
+    return ModelOut.of(model)
+
+
+@router.delete(
+    "/{name}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Take a model out of use",
+    responses=problems(404, 409),
+)
+def delete_model(name: str, database: DatabaseDep) -> None:
+    """Free the name; what the model's runs found stays."""
+    with database.write.begin() as session:
+        models.delete(session, name, now=utc_now())
+
+
+@router.post("/{name}/check", summary="Call a model once", responses=problems(404))
+async def check_model(name: str, database: DatabaseDep, client: ProviderClientDep) -> CheckOut:
+    """Make one small call with each credential and tell what came back; it may be billed."""
+    spec = await run_in_threadpool(_spec, database, name)
+    return CheckOut.of(name, await canary.check(client, spec, now=utc_now()))
+
+
+def _spec(database: Database, name: str) -> ModelSpec:
+    """Return the declaration of the model in use under a name."""
+    with database.read() as session:
+        return ModelSpec.model_validate(models.get(session, name).spec)

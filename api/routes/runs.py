@@ -1,0 +1,72 @@
+"""Runs over REST, with all that is under them."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from api.deps import DatabaseDep, PageDep
+from api.schemas.attempts import AttemptOut
+from api.schemas.base import Page
+from api.schemas.metrics import RunMetrics
+from api.schemas.problem import problems
+from api.schemas.work import PredictionOut, RequestOut, RunOut
+from core import closing, progress, runs
+from core.rules.states import Status
+from core.vocabulary import Outcome
+
+router = APIRouter(prefix="/runs", tags=["runs"])
+
+
+@router.get("", summary="List runs")
+def list_runs(
+    database: DatabaseDep, page: PageDep, job: UUID | None = None, status: Status | None = None
+) -> Page[RunOut]:
+    """Return runs, the latest submitted first."""
+    with database.read() as session:
+        found = runs.page(session, job_id=job, status=status, after=page.after, limit=page.limit)
+        details = {d.run.id: d for d in progress.of_runs(session, found.rows)}
+    return Page.of(found, lambda run: RunOut.of(details[run.id]))
+
+
+@router.get("/{run_id}", summary="Show a run", responses=problems(404))
+def get_run(run_id: UUID, database: DatabaseDep) -> RunOut:
+    """Return a run and how far it has got."""
+    with database.read() as session:
+        return RunOut.of(progress.of_runs(session, [runs.get(session, run_id)])[0])
+
+
+@router.get("/{run_id}/metrics", summary="Score a run", responses=problems(404))
+def get_run_metrics(run_id: UUID, database: DatabaseDep) -> RunMetrics:
+    """Return the figures of a run; while it runs, over the samples that have ended."""
+    with database.read() as session:
+        detail = progress.of_runs(session, [runs.get(session, run_id)])[0]
+        return RunMetrics.of(detail, closing.stored(session, detail.run))
+
+
+@router.get("/{run_id}/predictions", summary="List predictions", responses=problems(404))
+def list_predictions(
+    run_id: UUID, database: DatabaseDep, page: PageDep, outcome: Outcome | None = None
+) -> Page[PredictionOut]:
+    """Return what a run says of each sample, in the order of the dataset."""
+    with database.read() as session:
+        run = runs.get(session, run_id)
+        found = runs.predictions(session, run, outcome=outcome, after=page.after, limit=page.limit)
+    return Page.of(found, PredictionOut.of)
+
+
+@router.get("/{run_id}/requests", summary="List requests", responses=problems(404))
+def list_requests(run_id: UUID, database: DatabaseDep, page: PageDep) -> Page[RequestOut]:
+    """Return a run's requests; `parent_id` and `cause` tell why each exists."""
+    with database.read() as session:
+        run = runs.get(session, run_id)
+        found = runs.requests(session, run, after=page.after, limit=page.limit)
+    return Page.of(found, RequestOut.of)
+
+
+@router.get("/{run_id}/attempts", summary="List attempts", responses=problems(404))
+def list_attempts(run_id: UUID, database: DatabaseDep, page: PageDep) -> Page[AttemptOut]:
+    """Return every exchange with the provider, failed ones too."""
+    with database.read() as session:
+        run = runs.get(session, run_id)
+        found = runs.attempts(session, run, after=page.after, limit=page.limit)
+    return Page.of(found, AttemptOut.of)

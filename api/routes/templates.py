@@ -1,0 +1,67 @@
+"""Templates over REST."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response, status
+
+from api.deps import DatabaseDep, PageDep
+from api.schemas.base import Page
+from api.schemas.problem import problems
+from api.schemas.templates import ModalityQuery, TemplateCreate, TemplateOut
+from core import templates
+from core.db import utc_now
+from core.vocabulary import Task
+
+router = APIRouter(prefix="/templates", tags=["templates"])
+
+
+@router.get("", summary="List the templates")
+def list_templates(
+    database: DatabaseDep,
+    page: PageDep,
+    task: Task | None = None,
+    modality: ModalityQuery | None = None,
+    name: Annotated[str | None, Query(max_length=64)] = None,
+) -> Page[TemplateOut]:
+    """Return every version, by task, modality, name and version."""
+    with database.read() as session:
+        found = templates.page(
+            session, task=task, modality=modality, name=name, after=page.after, limit=page.limit
+        )
+    return Page.of(found, TemplateOut.of)
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    summary="Add a template, or a version of one",
+    responses={
+        200: {"model": TemplateOut, "description": "A version has this text already"},
+        **problems(409),
+    },
+)
+def create_template(
+    body: TemplateCreate, database: DatabaseDep, request: Request, response: Response
+) -> TemplateOut:
+    """Store a text under the next version of its name, unless a version has that very text."""
+    with database.write.begin() as session:
+        template, added = templates.create(
+            session,
+            task=body.task,
+            modality=body.modality,
+            name=body.name,
+            text=body.text,
+            now=utc_now(),
+        )
+    if not added:
+        response.status_code = status.HTTP_200_OK
+    response.headers["Location"] = request.app.url_path_for("get_template", template_id=template.id)
+    return TemplateOut.of(template)
+
+
+@router.get("/{template_id}", summary="Show one version of a template", responses=problems(404))
+def get_template(template_id: UUID, database: DatabaseDep) -> TemplateOut:
+    """Return a version; it never changes."""
+    with database.read() as session:
+        return TemplateOut.of(templates.get(session, template_id))

@@ -1,0 +1,63 @@
+"""Bodies of attempts."""
+
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from core.rules.money import dollars
+from core.tables import Attempt
+from core.vocabulary import Result
+
+
+class AttemptOut(BaseModel):
+    """One HTTP exchange, without its bodies."""
+
+    id: int
+    run_id: UUID
+    request_id: int
+    number: int = Field(description="From 1 within its request")
+    credential: str = Field(description="Where its secret was read from")
+    result: Result
+    status: int | None = Field(description="HTTP status; null when no whole reply came")
+    sent_at: datetime
+    finished_at: datetime | None
+    latency_s: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost_usd: float | None
+    reason: str | None
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        """Return an attempt as it is shown."""
+        return cls(**_own(attempt, AttemptOut))
+
+
+class AttemptDetail(AttemptOut):
+    """One HTTP exchange, verbatim."""
+
+    sent: dict[str, Any] = Field(description="The body; media are replaced by their digests")
+    sent_sha256: str = Field(description="Of the body as it went over the wire")
+    headers: dict[str, str] | None
+    body: str | None = Field(description="As text; bytes that are no UTF-8 are replaced")
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        """Return an attempt with all that was sent and received."""
+        return cls(
+            **_own(attempt, AttemptOut),
+            sent=attempt.sent,
+            sent_sha256=attempt.sent_sha256,
+            headers=attempt.headers,
+            body=None if attempt.body is None else attempt.body.decode(errors="replace"),
+        )
+
+
+def _own(attempt: Attempt, shown: type[AttemptOut]) -> dict[str, Any]:
+    """Return the fields that an attempt has under the same name, and its cost in dollars."""
+    names = [name for name in shown.model_fields if name != "cost_usd"]
+    cost = attempt.cost_nano
+    values = {name: getattr(attempt, name) for name in names}
+    return {**values, "cost_usd": None if cost is None else dollars(cost)}

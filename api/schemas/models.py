@@ -1,0 +1,113 @@
+"""Bodies of /v1/models."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+
+from api.schemas.base import Body
+from core import credentials
+from core.canary import Check
+from core.rules.money import dollars
+from core.rules.specs import Capabilities, CredentialRef, Limits, ModelSpec, Prices
+from core.tables import Model
+from core.vocabulary import Result
+
+EXAMPLE: dict[str, Any] = {
+    "name": "local",
+    "base_url": "http://127.0.0.1:9000/v1",
+    "model": "fer",
+    "credentials": [{"env": "LOCAL_KEY"}],
+    "limits": {"rpm": 600, "concurrency": 32},
+    "capabilities": {"images_per_request": 20, "body_mb": 20},
+    "prices": {"input_per_mtok": 2.5, "output_per_mtok": 10.0},
+}
+
+
+class ModelChange(Body):
+    """The fields to set; those within `limits`, `capabilities` and `prices` one by one."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"limits": {"rpm": 300}}})
+
+    wire: Literal["openai-chat"] = "openai-chat"
+    base_url: HttpUrl | None = None
+    model: str | None = None
+    credentials: tuple[CredentialRef, ...] | None = None
+    limits: Limits | None = None
+    capabilities: Capabilities | None = None
+    prices: Prices | None = Field(None, description="null: not known")
+    image_tokens: Literal["tiles", "patches"] | None = None
+    max_tokens: int | None = None
+    temperature: float | None = Field(None, description="null: the provider's default")
+    timeout_s: float | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return only what was sent."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+class CredentialOut(CredentialRef):
+    """Where a secret is read from, and whether one is there now."""
+
+    present: bool = Field(description="Seen from the API's process; workers have their own")
+
+    @classmethod
+    def of(cls, ref: CredentialRef) -> Self:
+        """Return a credential as it is shown."""
+        return cls(env=ref.env, file=ref.file, present=credentials.is_present(ref))
+
+
+class ModelOut(ModelSpec):
+    """A model as it is shown; secrets never are."""
+
+    credentials: tuple[CredentialOut, ...] = ()
+    created_at: datetime
+
+    @classmethod
+    def of(cls, model: Model) -> Self:
+        """Return a model as it is shown."""
+        spec = ModelSpec.model_validate(model.spec)
+        shown = [CredentialOut.of(ref) for ref in spec.credentials]
+        return cls.model_validate(
+            {**model.spec, "credentials": shown, "created_at": model.created_at}
+        )
+
+
+class CredentialCheck(BaseModel):
+    """What a call with one credential came to."""
+
+    credential: str
+    ok: bool = Field(description="The model itself spoke: address, credential and id are good")
+    result: Result
+    status: int | None = Field(description="HTTP status; null when no whole reply came")
+    reason: str | None = Field(description="What the provider, or the connection, said")
+    latency_s: float
+    cost_usd: float | None
+
+    @classmethod
+    def of(cls, check: Check) -> Self:
+        """Return a check as it is shown."""
+        return cls(
+            credential=check.credential,
+            ok=check.ok,
+            result=check.reading.result,
+            status=check.exchange.status,
+            reason=check.reading.reason,
+            latency_s=check.exchange.latency_s,
+            cost_usd=None if check.cost_nano is None else dollars(check.cost_nano),
+        )
+
+
+class CheckOut(BaseModel):
+    """Whether a model can be reached as it is declared."""
+
+    name: str
+    ok: bool = Field(description="With each of its credentials")
+    credentials: list[CredentialCheck]
+
+    @classmethod
+    def of(cls, name: str, checks: Sequence[Check]) -> Self:
+        """Return the checks of a model as they are shown."""
+        shown = [CredentialCheck.of(check) for check in checks]
+        return cls(name=name, ok=all(check.ok for check in shown), credentials=shown)

@@ -1,0 +1,206 @@
+"""Bodies of /v1/jobs and /v1/runs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
+from core.rules.money import dollars
+from core.rules.states import RequestState, Status
+from core.tables import Prediction, Request
+from core.vocabulary import Cause, Outcome
+
+EXAMPLE: dict[str, Any] = {
+    "dataset": "demo-faces",
+    "models": ["local"],
+    "conditions": {"template": ["default"], "color": ["rgb"], "detail": ["low"]},
+    "repeats": 1,
+    "sample_limit": 100,
+    "seed": 0,
+    "tags": {"paper": "table-9"},
+}
+
+
+class Progress(BaseModel):
+    """Samples by outcome, and what it took."""
+
+    samples: int
+    answered: int
+    refused: int
+    unparsed: int
+    failed: int
+    pending: int
+    requests: int
+    attempts: int
+    unknown_attempts: int = Field(description="Nobody heard their end: possibly billed")
+
+    @classmethod
+    def of(cls, runs: Sequence[RunDetail]) -> Self:
+        """Return the progress of some runs together."""
+        counts = {name: total(runs, name) for name in COUNTS}
+        ended = sum(counts[outcome.value] for outcome in Outcome)
+        return cls(**counts, pending=counts["samples"] - ended)
+
+
+class Cost(BaseModel):
+    """What was spent, as the provider counted tokens."""
+
+    usd: float | None = Field(description="null: a model has no prices")
+    lost_usd: float | None = Field(description="The part that bought no prediction")
+    prompt_tokens: int
+    completion_tokens: int
+
+    @classmethod
+    def of(cls, runs: Sequence[RunDetail]) -> Self:
+        """Return the cost of some runs together."""
+        priced = all(detail.priced for detail in runs)
+        return cls(
+            usd=dollars(total(runs, "cost_nano")) if priced else None,
+            lost_usd=dollars(total(runs, "lost_nano")) if priced else None,
+            prompt_tokens=total(runs, "prompt_tokens"),
+            completion_tokens=total(runs, "completion_tokens"),
+        )
+
+
+class RunOut(BaseModel):
+    """One pass of one model under one condition over the samples."""
+
+    id: UUID
+    job: UUID
+    dataset: str = Field(description="name@version")
+    model: str
+    condition: dict[str, Any]
+    repeat: int
+    seed: int
+    batch_size: int
+    status: Status
+    reason: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: Progress
+    cost: Cost
+
+    @classmethod
+    def of(cls, detail: RunDetail) -> Self:
+        """Return a run as it is shown."""
+        run = detail.run
+        return cls(
+            id=run.id,
+            job=run.job_id,
+            dataset=reference(detail),
+            model=detail.model,
+            condition=run.condition,
+            repeat=run.repeat,
+            seed=run.seed,
+            batch_size=run.batch_size,
+            status=run.status,
+            reason=run.reason,
+            created_at=run.created_at,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+            progress=Progress.of([detail]),
+            cost=Cost.of([detail]),
+        )
+
+
+def reference(detail: RunDetail) -> str:
+    """Return the name and version of a run's dataset."""
+    return f"{detail.dataset.name}@{detail.dataset.digest[:12]}"
+
+
+class JobOut(BaseModel):
+    """One submission and how far it has got."""
+
+    id: UUID
+    status: Status
+    dataset: str = Field(description="name@version")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    priority: int
+    tags: dict[str, str]
+    progress: Progress
+    eta_seconds: float | None = Field(description="null: no pace is known")
+    cost: Cost
+    reason: str | None = Field(description="Why it is paused or failed")
+    runs: list[RunOut]
+
+    @classmethod
+    def of(cls, detail: JobDetail, *, now: datetime) -> Self:
+        """Return a job as it is shown."""
+        job, runs = detail.job, detail.runs
+        reasons = [d.run.reason for d in runs if d.run.reason is not None]
+        return cls(
+            id=job.id,
+            status=job.status,
+            dataset=reference(runs[0]),
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            priority=job.priority,
+            tags=job.submission["tags"],
+            progress=Progress.of(runs),
+            eta_seconds=eta_seconds(runs, now=now),
+            cost=Cost.of(runs),
+            reason=reasons[0] if reasons else None,
+            runs=[RunOut.of(d) for d in runs],
+        )
+
+
+class RequestOut(BaseModel):
+    """Samples asked about in one call; splits form a tree."""
+
+    id: int
+    parent_id: int | None
+    cause: Cause
+    state: RequestState
+    size: int
+    sample_ids: list[int]
+    attempts: int
+    failures: int
+    throttles: int
+    refusals: int
+    reason: str | None = Field(description="What the last attempt that was no answer said")
+    not_before: datetime
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        """Return a request as it is shown."""
+        own = {name: getattr(request, name) for name in cls.model_fields if name != "size"}
+        return cls(**own, size=len(request.sample_ids))
+
+
+class SampleRef(BaseModel):
+    """The sample that a prediction is about."""
+
+    id: int
+    name: str
+    target: str | None
+
+
+class PredictionOut(BaseModel):
+    """What a run says of one sample."""
+
+    sample: SampleRef
+    outcome: Outcome
+    label: str | None
+    in_vocabulary: bool | None
+    ranked: list[str] | None = Field(description="Labels, best first")
+    rank: int | None = Field(description="Place of the target among them, from 1")
+    slot: int | None = Field(description="Place in its request, from 0")
+    batch: int | None = Field(description="Samples in its request")
+    request_id: int
+    attempt_id: int | None
+
+    @classmethod
+    def of(cls, prediction: Prediction) -> Self:
+        """Return a prediction as it is shown."""
+        sample = prediction.sample
+        own = {name: getattr(prediction, name) for name in cls.model_fields if name != "sample"}
+        return cls(**own, sample=SampleRef(id=sample.id, name=sample.name, target=sample.target))

@@ -1,0 +1,98 @@
+"""The end of a run: its predictions counted, its figures stored, its status final."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import case, func, null, select
+from sqlalchemy.orm import Session
+
+from core import runs
+from core.paging import Key, Slice, fetch
+from core.progress import pending
+from core.rules.scoring import Cell, Metrics, score
+from core.rules.specs import DatasetSpec
+from core.rules.states import Status
+from core.tables import Dataset, Model, Prediction, Request, Run, Sample, Score
+from core.vocabulary import Task
+
+
+def close(session: Session, run_id: UUID, *, now: datetime) -> None:
+    """Store a finished run's metrics and end it; with neither answer nor refusal it failed."""
+    run = runs.get(session, run_id)
+    useless = run.answered + run.refused + run.unparsed == 0
+    target = Status.FAILED if useless else Status.COMPLETED
+    reason = _last_reason(session, run_id) if useless else None
+    if runs.move(session, run_id, target, reason=reason, now=now):
+        figures = metrics(session, run).model_dump(mode="json")
+        session.merge(Score(run_id=run_id, scored_at=now, metrics=figures))
+
+
+def _last_reason(session: Session, run_id: UUID) -> str | None:
+    """Return what the last request to fail said."""
+    return session.scalar(
+        select(Request.reason)
+        .where(Request.run_id == run_id, Request.reason.is_not(None))
+        .order_by(Request.id.desc())
+        .limit(1)
+    )
+
+
+def metrics(session: Session, run: Run) -> Metrics:
+    """Return a run's figures, counted from its predictions as they are now.
+
+    While it runs they are over the samples that have ended; the rest is `pending`.
+    """
+    dataset = session.get_one(Dataset, run.dataset_id)
+    spec = DatasetSpec.model_validate(dataset.spec)
+    figures = score(_cells(session, run), labels=spec.labels, rules=spec.scoring)
+    return figures.model_copy(update={"samples": run.samples, "pending": pending(run)})
+
+
+def stored(session: Session, run: Run) -> Metrics:
+    """Return a run's figures: as stored when it ended, else as they are now."""
+    found = session.get(Score, run.id)
+    return metrics(session, run) if found is None else Metrics.model_validate(found.metrics)
+
+
+def _cells(session: Session, run: Run) -> Iterator[Cell]:
+    """Yield the tally of a run's predictions."""
+    known = case((Prediction.in_vocabulary.is_(True), Prediction.label), else_=null())
+    key = (Sample.target, Prediction.outcome, known, Prediction.in_vocabulary, Prediction.rank)
+    rows = session.execute(
+        select(*key, func.count())
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .where(Prediction.run_id == run.id)
+        .group_by(*key)
+    )
+    for target, outcome, label, in_vocabulary, rank, count in rows:
+        yield Cell(target, outcome, label, in_vocabulary, rank, count)
+
+
+def page(
+    session: Session,
+    *,
+    after: Key | None,
+    limit: int,
+    dataset: str | None = None,
+    task: Task | None = None,
+    model: str | None = None,
+    job_id: UUID | None = None,
+) -> Slice[Run]:
+    """Return a page of the runs whose metrics are stored, the latest submitted first."""
+    query = (
+        select(Run)
+        .join(Score, Score.run_id == Run.id)
+        .join(Dataset, Dataset.id == Run.dataset_id)
+        .join(Model, Model.id == Run.model_id)
+    )
+    for column, wanted in (
+        (Dataset.name, dataset),
+        (Dataset.task, task),
+        (Model.name, model),
+        (Run.job_id, job_id),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    order = (Run.created_at, Run.id)
+    return fetch(session, query, order, after=after, limit=limit, newest_first=True)

@@ -1,0 +1,1 @@
+"""Datasets as people keep them: archives, manifests and folders, read and checked whole."""

@@ -1,0 +1,43 @@
+"""Targets as sources write them, matched to a dataset's labels."""
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from core.errors import InvalidMedia
+
+_INTENSITY = re.compile(r"[+-]?\d*\.\d+")
+
+
+def number_of(target: Any) -> float | None:
+    """Return the intensity that a target states, or None.
+
+    A number counts when it is written with a decimal point. A bare integer is far more often
+    the index of a class, which means nothing without the list it points into.
+    """
+    if isinstance(target, float):
+        return target if math.isfinite(target) else None
+    text = str(target).strip()
+    return float(text) if _INTENSITY.fullmatch(text) else None
+
+
+class Labels:
+    """The labels of a dataset, found whatever the case they are written in."""
+
+    def __init__(self, labels: Iterable[str]) -> None:
+        self._known = {label.strip().casefold(): label for label in labels}
+
+    def match(self, target: Any) -> str | float:
+        """Return the label as the dataset spells it, or a number; else InvalidMedia."""
+        written = "" if target is None else str(target).strip()
+        if not written:
+            raise InvalidMedia("has no label")
+        label = self._known.get(written.casefold())
+        if label is not None:
+            return label
+        number = number_of(target)
+        if number is None:
+            known = ", ".join(list(self._known.values())[:50])
+            raise InvalidMedia(f"has the label {written[:100]!r}, which is not one of {known}")
+        return number

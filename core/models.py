@@ -1,0 +1,105 @@
+"""Models: named endpoints, made, changed and taken out of use."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core import paging
+from core.errors import Conflict, InvalidInput, NotFound
+from core.rules.specs import ModelSpec
+from core.rules.states import ENDED, Status
+from core.tables import Model, Run
+
+
+def create(session: Session, spec: ModelSpec, *, now: datetime) -> Model:
+    """Store a model under a name that no model in use has."""
+    model = Model(name=spec.name, spec=spec.model_dump(mode="json"), created_at=now)
+    try:
+        with session.begin_nested():
+            session.add(model)
+    except IntegrityError as error:
+        raise Conflict(
+            f"there is a model {spec.name!r} already; choose another name, or change it with"
+            f" PATCH /v1/models/{spec.name}"
+        ) from error
+    return model
+
+
+def get(session: Session, name: str, *, for_update: bool = False) -> Model:
+    """Return the model in use under a name."""
+    query = select(Model).where(Model.name == name, Model.deleted_at.is_(None))
+    model = session.scalar(query.with_for_update() if for_update else query)
+    if model is None:
+        raise NotFound(f"there is no model {name!r}; GET /v1/models lists those there are")
+    return model
+
+
+def spec(session: Session, model_id: UUID) -> ModelSpec:
+    """Return a model as it is declared now, in use or not."""
+    return ModelSpec.model_validate(session.get_one(Model, model_id).spec)
+
+
+def running(session: Session, model_id: UUID) -> Sequence[UUID]:
+    """Return the ids of a model's running runs."""
+    return session.scalars(
+        select(Run.id).where(Run.model_id == model_id, Run.status == Status.RUNNING)
+    ).all()
+
+
+def page(session: Session, *, after: paging.Key | None, limit: int) -> paging.Slice[Model]:
+    """Return a page of the models in use, by name."""
+    query = select(Model).where(Model.deleted_at.is_(None))
+    return paging.fetch(session, query, [Model.name], after=after, limit=limit)
+
+
+def change(session: Session, name: str, changes: Mapping[str, Any]) -> Model:
+    """Set the given fields, those within objects one by one, and leave the others as they are."""
+    model = get(session, name, for_update=True)
+    try:
+        changed = ModelSpec.model_validate(_merge(model.spec, changes))
+    except ValidationError as error:
+        faults = [
+            {"pointer": "/body/" + "/".join(map(str, fault["loc"])), "detail": fault["msg"]}
+            for fault in error.errors()
+        ]
+        reasons = "; ".join(f"{fault['pointer']}: {fault['detail']}" for fault in faults)
+        raise InvalidInput(
+            f"the changed model would not be valid: {reasons}", errors=faults
+        ) from error
+    model.spec = changed.model_dump(mode="json")
+    return model
+
+
+def delete(session: Session, name: str, *, now: datetime) -> None:
+    """Take a model out of use; its name is free again and its runs keep it."""
+    model = get(session, name, for_update=True)
+    jobs = session.scalars(
+        select(Run.job_id)
+        .where(Run.model_id == model.id, Run.status.not_in(ENDED))
+        .distinct()
+        .order_by(Run.job_id)
+    ).all()
+    if jobs:
+        ids = [str(job) for job in jobs]
+        raise Conflict(
+            f"model {name!r} is at work for {', '.join(ids)}; cancel these jobs or let them end",
+            jobs=ids,
+        )
+    model.deleted_at = now
+
+
+def _merge(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for field, value in changes.items():
+        before = merged.get(field)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            merged[field] = _merge(before, value)
+        else:
+            merged[field] = value
+    return merged

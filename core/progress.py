@@ -1,0 +1,110 @@
+"""How far jobs and runs have got, in the figures that lists and details show."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.rules.specs import DatasetSpec
+from core.rules.states import Status
+from core.tables import Dataset, Job, Model, Run
+
+COUNTS = (
+    "samples",
+    "answered",
+    "refused",
+    "unparsed",
+    "failed",
+    "requests",
+    "attempts",
+    "unknown_attempts",
+)
+
+
+@dataclass(frozen=True)
+class RunDetail:
+    """A run with the names of what it is about."""
+
+    run: Run
+    dataset: Dataset
+    model: str
+    priced: bool
+    """Whether what it costs is known."""
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """Return what the dataset says of itself."""
+        return DatasetSpec.model_validate(self.dataset.spec)
+
+
+@dataclass(frozen=True)
+class JobDetail:
+    """A job with its runs."""
+
+    job: Job
+    dataset: Dataset
+    runs: Sequence[RunDetail]
+
+
+def of_runs(session: Session, found: Sequence[Run]) -> list[RunDetail]:
+    """Return the details of some runs, in their order."""
+    datasets = {
+        dataset.id: dataset
+        for dataset in session.scalars(
+            select(Dataset).where(Dataset.id.in_({run.dataset_id for run in found}))
+        )
+    }
+    models = {
+        model.id: model
+        for model in session.scalars(
+            select(Model).where(Model.id.in_({run.model_id for run in found}))
+        )
+    }
+    return [
+        RunDetail(
+            run,
+            datasets[run.dataset_id],
+            models[run.model_id].name,
+            priced=models[run.model_id].spec["prices"] is not None,
+        )
+        for run in found
+    ]
+
+
+def of_jobs(session: Session, found: Sequence[Job]) -> list[JobDetail]:
+    """Return the details of some jobs, in their order."""
+    runs = session.scalars(
+        select(Run).where(Run.job_id.in_([job.id for job in found])).order_by(Run.position)
+    ).all()
+    by_job: dict[UUID, list[RunDetail]] = {job.id: [] for job in found}
+    for detail in of_runs(session, runs):
+        by_job[detail.run.job_id].append(detail)
+    return [JobDetail(job, by_job[job.id][0].dataset, by_job[job.id]) for job in found]
+
+
+def total(runs: Iterable[RunDetail], name: str) -> int:
+    """Return the sum of one of the running totals over some runs."""
+    return sum(getattr(detail.run, name) for detail in runs)
+
+
+def pending(run: Run) -> int:
+    """Return how many samples of a run have no outcome yet."""
+    return run.samples - run.answered - run.refused - run.unparsed - run.failed
+
+
+def eta_seconds(runs: Iterable[RunDetail], *, now: datetime) -> float | None:
+    """Return the seconds a job still needs at the pace it has kept, or None if none is known.
+
+    The pace is that of its running runs since their first call; runs still to come are counted
+    at the same pace.
+    """
+    going = [d.run for d in runs if d.run.status in {Status.QUEUED, Status.RUNNING}]
+    begun = [run for run in going if run.started_at is not None]
+    done = sum(run.samples - pending(run) for run in begun)
+    if not done:
+        return None
+    since = min(run.started_at for run in begun if run.started_at is not None)
+    return sum(pending(run) for run in going) * (now - since).total_seconds() / done

@@ -1,0 +1,122 @@
+"""Templates: versions are added, found and never changed."""
+
+from contextlib import suppress
+from datetime import datetime
+from importlib.resources import files
+from uuid import UUID
+
+from pydantic import BaseModel, TypeAdapter
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core import paging
+from core.errors import Conflict, NotFound
+from core.rules.templates import check, parse_reference
+from core.tables import Template
+from core.vocabulary import Modality, Task
+
+DEFAULT = "default"
+
+ORDER = (Template.task, Template.modality, Template.name, Template.version)
+
+
+class Builtin(BaseModel):
+    """A template that comes with gerbench, named `default`."""
+
+    task: Task
+    modality: Modality
+    text: str
+
+
+def create(
+    session: Session, *, task: Task, modality: Modality, name: str, text: str, now: datetime
+) -> tuple[Template, bool]:
+    """Return the version that has this text, and whether it had to be added."""
+    check(text, modality)
+    mine = (Template.task == task, Template.modality == modality, Template.name == name)
+    same = session.scalar(select(Template).where(*mine, Template.text == text))
+    if same is not None:
+        return same, False
+    newest = session.scalar(select(func.max(Template.version)).where(*mine)) or 0
+    template = Template(
+        task=task, modality=modality, name=name, version=newest + 1, text=text, created_at=now
+    )
+    try:
+        with session.begin_nested():
+            session.add(template)
+    except IntegrityError as error:
+        raise Conflict(
+            f"somebody else added a version of {name!r} at the same moment; send it again"
+        ) from error
+    return template, True
+
+
+def get(session: Session, template_id: UUID) -> Template:
+    """Return one version."""
+    template = session.get(Template, template_id)
+    if template is None:
+        raise NotFound(
+            f"there is no template {template_id}; GET /v1/templates lists those there are"
+        )
+    return template
+
+
+def resolve(session: Session, task: Task, modality: Modality, reference: str) -> Template:
+    """Return what `default` (the newest version) or `default@2` stands for."""
+    name, version = parse_reference(reference)
+    mine = select(Template).where(Template.task == task, Template.modality == modality)
+    query = mine.where(Template.name == name).order_by(Template.version.desc()).limit(1)
+    template = session.scalar(
+        query if version is None else query.where(Template.version == version)
+    )
+    if template is None:
+        there = [f"{each.name}@{each.version}" for each in session.scalars(mine.order_by(*ORDER))]
+        advice = f"there are {', '.join(there)}" if there else "add one with POST /v1/templates"
+        raise NotFound(
+            f"there is no template {reference!r} for {task} with {modality}; {advice}",
+            available=there,
+        )
+    return template
+
+
+def page(
+    session: Session,
+    *,
+    task: Task | None,
+    modality: Modality | None,
+    name: str | None,
+    after: paging.Key | None,
+    limit: int,
+) -> paging.Slice[Template]:
+    """Return a page of all versions that have the given task, modality and name."""
+    query = select(Template)
+    for column, value in (
+        (Template.task, task),
+        (Template.modality, modality),
+        (Template.name, name),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    return paging.fetch(session, query, ORDER, after=after, limit=limit)
+
+
+def builtin() -> list[Builtin]:
+    """Return the templates that come with gerbench."""
+    text = files("core.specs").joinpath("templates.json").read_text("utf-8")
+    return TypeAdapter(list[Builtin]).validate_json(text)
+
+
+def install_builtin(session: Session, *, now: datetime) -> None:
+    """Add those built-in templates whose text is not stored yet; safe to repeat."""
+    for each in builtin():
+        # Another process that starts at this moment may be adding the same.
+        with suppress(Conflict):
+            create(
+                session,
+                task=each.task,
+                modality=each.modality,
+                name=DEFAULT,
+                text=each.text,
+                now=now,
+            )

@@ -1,0 +1,157 @@
+"""How far a job has got, as renderables and lines: pure, from the body of GET /v1/jobs/{id}."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from core.vocabulary import Outcome
+from gerbench.cli.output import NOTHING, Column, plain, rows, short
+from gerbench.client import Json
+
+STYLES: Mapping[str, str] = {
+    "queued": "dim",
+    "running": "cyan",
+    "paused": "yellow",
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "magenta",
+    "answered": "green",
+    "refused": "yellow",
+    "unparsed": "magenta",
+    "pending": "dim",
+}
+WINDOW_SECONDS = 30.0
+MINUTE, HOUR = 60, 3600
+CENT = 0.01
+
+
+@dataclass
+class Rate:
+    """Samples a second over the last half minute."""
+
+    seen: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def after(self, done: int, now: float) -> float | None:
+        """Return the rate now that `done` samples have ended; None before there is one."""
+        self.seen.append((now, done))
+        while now - self.seen[0][0] > WINDOW_SECONDS:
+            self.seen.popleft()
+        start, before = self.seen[0]
+        return (done - before) / (now - start) if now > start else None
+
+
+def ended(job: Json) -> int:
+    """Return how many samples of a job or run have an outcome."""
+    return sum(job["progress"][outcome] for outcome in Outcome)
+
+
+def line(job: Json, rate: float | None) -> str:
+    """Return a job's progress as one line of plain text."""
+    samples = job["progress"]["samples"]
+    parts = [f"{job['status']} {ended(job)}/{samples}", outcomes(job).plain, *_pace(job, rate)]
+    return "  ".join(parts)
+
+
+def view(job: Json, rate: float | None = None) -> RenderableType:
+    """Return a job's progress as it is shown on a screen."""
+    head = Text.assemble(
+        ("job ", "dim"), job["id"], ("  on ", "dim"), plain(job["dataset"]), "  ", status(job)
+    )
+    bar = Table.grid(padding=(0, 1))
+    samples = job["progress"]["samples"]
+    bar.add_row(
+        ProgressBar(total=max(samples, 1), completed=ended(job), width=40),
+        Text(f"{ended(job)}/{samples}"),
+        Text("  ".join(_pace(job, rate)), style="dim"),
+    )
+    parts: list[RenderableType] = [head, bar, outcomes(job)]
+    if job.get("reason"):
+        parts.append(Text(plain(job["reason"]), style="yellow"))
+    return Group(*parts)
+
+
+def status(item: Json) -> Text:
+    """Return where a job or run stands, in its colour."""
+    return Text(item["status"], style=STYLES.get(item["status"], ""))
+
+
+def outcomes(item: Json) -> Text:
+    """Return the samples of a job or run by outcome, those that happened in their colour."""
+    counts = item["progress"]
+    parts = [
+        Text(f"{word} {counts[word]}", style=STYLES.get(word, "red") if counts[word] else "dim")
+        for word in (*Outcome, "pending")
+    ]
+    return Text("  ").join(parts)
+
+
+def _pace(job: Json, rate: float | None) -> list[str]:
+    pace = [] if rate is None else [f"{rate:.1f} samples/s"]
+    if job.get("eta_seconds") is not None:
+        pace.append(f"{duration(job['eta_seconds'])} left")
+    return [*pace, cost(job)]
+
+
+def cost(item: Json) -> str:
+    """Return what a job or run cost; tokens where no price is known."""
+    spent = item["cost"]
+    if spent["usd"] is None:
+        return f"{spent['prompt_tokens'] + spent['completion_tokens']:,} tokens"
+    return money(spent["usd"])
+
+
+def money(usd: float | None) -> str:
+    """Return US dollars, to a hundredth of a cent where they are few."""
+    if usd is None:
+        return NOTHING
+    return f"${usd:,.2f}" if usd >= CENT or usd == 0 else f"${usd:.4f}"
+
+
+def seconds(latency: float | None) -> str | None:
+    """Return how long a call took."""
+    return None if latency is None else f"{latency:.2f} s"
+
+
+def duration(span: float) -> str:
+    """Return a time span to two units."""
+    whole = round(span)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE:02d} s"
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE:02d} min"
+
+
+def condition(item: Mapping[str, Any]) -> str:
+    """Return what a run holds fixed, in short."""
+    held = item.get("condition") or {}
+    parts = [held.get(name) for name in ("modality", "template", "color", "detail")]
+    if held.get("frames"):
+        parts.append(f"{held['frames']} frames")
+    return plain(" ".join(str(part) for part in parts if part))
+
+
+RUNS = (
+    Column("run", short("id")),
+    Column("model", "model"),
+    Column("condition", condition),
+    Column("repeat", "repeat", right=True),
+    Column("status", "status"),
+    Column("samples", "progress.samples", right=True),
+    Column("answered", "progress.answered", right=True),
+    Column("refused", "progress.refused", right=True),
+    Column("unparsed", "progress.unparsed", right=True),
+    Column("failed", "progress.failed", right=True),
+    Column("cost", cost, right=True),
+)
+
+
+def whole_job(job: Json) -> RenderableType:
+    """Return a job with all of its runs."""
+    return Group(view(job), Text(""), rows(job.get("runs") or (), RUNS))

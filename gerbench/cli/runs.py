@@ -1,0 +1,174 @@
+"""`gerbench runs`: what came out, down to each exchange with a provider."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from core.rules.states import Status
+from core.vocabulary import Outcome
+from gerbench.cli import progress, show
+from gerbench.cli.options import AsJson, Data, Limit, examples, full_id
+from gerbench.cli.output import (
+    Column,
+    fields,
+    moment,
+    plain,
+    print_items,
+    print_json,
+    print_json_array,
+    print_one,
+    screen,
+    short,
+)
+from gerbench.cli.tree import requests_tree
+from gerbench.client import connect, path
+
+app = typer.Typer(
+    no_args_is_help=True, help="What came out, down to each exchange with a provider."
+)
+
+COLUMNS = (
+    progress.RUNS[0],
+    Column("job", short("job")),
+    Column("dataset", "dataset"),
+    *progress.RUNS[1:],
+)
+PREDICTIONS = (
+    Column("sample", "sample.name"),
+    Column("target", "sample.target"),
+    Column("outcome", "outcome"),
+    Column("label", "label"),
+    Column("right", lambda item: item["rank"] == 1 if item.get("label") else None),
+    Column("ranked", "ranked"),
+    Column("attempt", "attempt_id", right=True),
+)
+ATTEMPTS = (
+    Column("attempt", "id", right=True),
+    Column("request", "request_id", right=True),
+    Column("number", "number", right=True),
+    Column("result", "result"),
+    Column("status", "status", right=True),
+    Column("sent", lambda item: moment(item["sent_at"])),
+    Column("latency", lambda item: progress.seconds(item.get("latency_s")), right=True),
+    Column("tokens in", "prompt_tokens", right=True),
+    Column("out", "completion_tokens", right=True),
+    Column("cost", lambda item: progress.money(item.get("cost_usd")), right=True),
+    Column("reason", "reason"),
+)
+
+RunId = Annotated[str, typer.Argument(metavar="ID", help="Its first characters are enough.")]
+
+
+@app.command("list", epilog=examples("gerbench runs list --job 1f3a9c", "gerbench runs list"))
+def list_runs(
+    job: Annotated[str | None, typer.Option(metavar="ID", help="Only of this job.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only those that stand there.")] = None,
+    limit: Limit = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs, the newest first."""
+    with connect(data) as client:
+        job_id = full_id(client, "jobs", job) if job else None
+        print_items(
+            lambda most: client.items(path("runs"), limit=most, job=job_id, status=status),
+            COLUMNS,
+            as_json=as_json,
+            limit=limit,
+            none="No runs; `gerbench jobs submit` makes them.",
+        )
+
+
+@app.command("show")
+def show_run(run_id: RunId, data: Data = None, as_json: AsJson = False) -> None:
+    """Show a run and how far it has got."""
+    with connect(data) as client:
+        print_one(client.get(path("runs", full_id(client, "runs", run_id))), as_json=as_json)
+
+
+@app.command("metrics", epilog=examples("gerbench runs metrics 1f3a9c"))
+def show_metrics(run_id: RunId, data: Data = None, as_json: AsJson = False) -> None:
+    """Show a run's figures: metrics with intervals, coverage, classes, confusion."""
+    with connect(data) as client:
+        found = client.get(path("runs", full_id(client, "runs", run_id), "metrics"))
+    if as_json:
+        print_json(found)
+    else:
+        screen().print(show.metrics(found))
+
+
+@app.command("predictions", epilog=examples("gerbench runs predictions 1f3a9c --outcome refused"))
+def list_predictions(
+    run_id: RunId,
+    outcome: Annotated[Outcome | None, typer.Option(help="Only those that ended so.")] = None,
+    limit: Limit = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what a run says of each sample."""
+    with connect(data) as client:
+        place = path("runs", full_id(client, "runs", run_id), "predictions")
+        print_items(
+            lambda most: client.items(place, limit=most, outcome=outcome),
+            PREDICTIONS,
+            as_json=as_json,
+            limit=limit,
+            none="No predictions.",
+        )
+
+
+@app.command("requests")
+def list_requests(
+    run_id: RunId,
+    every: Annotated[bool, typer.Option("--every", help="Those answered at once too.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run's requests as a tree: what was split or asked again, and why."""
+    with connect(data) as client:
+        full = full_id(client, "runs", run_id)
+        found = client.items(path("runs", full, "requests"))
+        if as_json:
+            print_json_array(found)
+        else:
+            screen().print(requests_tree(full, found, every=every))
+
+
+@app.command("attempts")
+def list_attempts(
+    run_id: RunId, limit: Limit = None, data: Data = None, as_json: AsJson = False
+) -> None:
+    """List every exchange of a run with its provider, failed ones too."""
+    with connect(data) as client:
+        place = path("runs", full_id(client, "runs", run_id), "attempts")
+        print_items(
+            lambda most: client.items(place, limit=most),
+            ATTEMPTS,
+            as_json=as_json,
+            limit=limit,
+            none="No attempts.",
+        )
+
+
+@app.command("attempt")
+def show_attempt(
+    attempt_id: Annotated[int, typer.Argument(metavar="ATTEMPT_ID")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one exchange verbatim: what was sent, and what came back."""
+    with connect(data) as client:
+        found = client.get(path("attempts", attempt_id))
+    if as_json:
+        print_json(found)
+        return
+    console = screen()
+    sent, headers, body = (found.pop(name, None) for name in ("sent", "headers", "body"))
+    console.print(fields(found))
+    console.print("\nSent", style="bold")
+    console.print(plain(json.dumps(sent, indent=2, ensure_ascii=False)), soft_wrap=True)
+    console.print(f"\nReceived: {found.get('status') or 'no whole reply'}", style="bold")
+    if headers:
+        console.print(fields(headers))
+    console.print(plain(body), soft_wrap=True)

@@ -1,0 +1,107 @@
+"""The service as one object: API, and in embedded mode worker and clock beside it."""
+
+import socket
+import threading
+from contextlib import ExitStack
+
+import uvicorn
+
+from api.main import create_app
+from core import rescue
+from core.db import Database, utc_now
+from core.errors import Conflict
+from core.settings import Settings
+from gerbench.folder import DataFolder
+from migrations import schema
+from worker.process import BeatProcess, WorkerProcess
+
+DRAIN_S = 2
+"""How long open connections may take to end when the service stops."""
+
+
+class Service:
+    """What `gerbench up` runs. Start it, then stop it; both return within seconds."""
+
+    def __init__(self, settings: Settings, *, host: str, port: int, worker: bool) -> None:
+        self._stack = ExitStack()
+        try:
+            self._folder = DataFolder(settings.data)
+            self._stack.callback(self._folder.close)
+            self._socket = _listen(host, port)
+            self._stack.callback(self._socket.close)
+            _prepare(settings)
+        except BaseException:
+            self._stack.close()
+            raise
+        self._settings = settings
+        self._worker = worker
+        address = self._socket.getsockname()
+        self.url = f"http://{_bracketed(address[0])}:{address[1]}"
+        config = uvicorn.Config(
+            create_app(settings), log_config=None, timeout_graceful_shutdown=DRAIN_S
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="api"
+        )
+
+    def start(self) -> None:
+        """Begin to listen, and to work."""
+        self._thread.start()
+        self._stack.callback(self._stop_api)
+        if self._worker:
+            for process in (WorkerProcess(self._settings), BeatProcess(self._settings)):
+                process.start()
+                self._stack.callback(process.stop)
+        self._folder.announce(self.url)
+
+    def alive(self) -> bool:
+        """Tell whether the API still runs."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Stop the clock, the worker, the API, in this order."""
+        self._stack.close()
+
+    def _stop_api(self) -> None:
+        """Stop listening."""
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 asks the system for one. Raises Conflict if it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Conflict(
+            f"cannot listen on {host}:{port} ({error.strerror});"
+            " choose another port with --port, or 0 for any"
+        ) from error
+    listener.listen(2048)
+    return listener
+
+
+def _bracketed(host: str) -> str:
+    """Return a host as URLs write it."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _prepare(settings: Settings) -> None:
+    """Bring the database of an embedded service up to date; refuse a stale shared one.
+
+    The lock on the data folder says that nobody else works on an embedded database, so every
+    lease found in it belongs to a process that is gone.
+    """
+    if settings.database_url is not None:
+        schema.check(settings.database)
+        return
+    schema.upgrade(settings.database)
+    database = Database.at(settings.database)
+    with database.write.begin() as session:
+        rescue.rescue(session, expired_before=None, jitter=0.0, now=utc_now())
+    database.close()

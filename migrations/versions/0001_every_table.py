@@ -1,0 +1,519 @@
+"""Every table."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("hash", name=op.f("uq_api_keys_hash")),
+    )
+    op.create_table(
+        "datasets",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column(
+            "task",
+            sa.Enum(
+                "facial_emotion",
+                "visual_sentiment",
+                "tweet_sentiment",
+                "micro_expression",
+                "dynamic_facial_emotion",
+                "multimodal_emotion",
+                name="task",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "modality",
+            sa.Enum(
+                "image",
+                "text",
+                "image+text",
+                "video",
+                "video+text",
+                name="modality",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("sample_count", sa.Integer(), nullable=False),
+        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("sample_count > 0", name=op.f("ck_datasets_not_empty")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
+        sa.UniqueConstraint("name", "digest", name=op.f("uq_datasets_name_digest")),
+    )
+    op.create_table(
+        "models",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_models")),
+    )
+    with op.batch_alter_table("models", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_models_name_in_use",
+            ["name"],
+            unique=True,
+            postgresql_where=sa.text("deleted_at IS NULL"),
+            sqlite_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "templates",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "task",
+            sa.Enum(
+                "facial_emotion",
+                "visual_sentiment",
+                "tweet_sentiment",
+                "micro_expression",
+                "dynamic_facial_emotion",
+                "multimodal_emotion",
+                name="task",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "modality",
+            sa.Enum(
+                "image",
+                "text",
+                "image+text",
+                "video",
+                "video+text",
+                name="modality",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("version > 0", name=op.f("ck_templates_version_positive")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_templates")),
+        sa.UniqueConstraint(
+            "task",
+            "modality",
+            "name",
+            "version",
+            name=op.f("uq_templates_task_modality_name_version"),
+        ),
+    )
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("dataset_id", sa.Uuid(), nullable=False),
+        sa.Column("submission", sa.JSON(), nullable=False),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "queued",
+                "running",
+                "paused",
+                "completed",
+                "failed",
+                "cancelled",
+                name="status",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("idempotency_key", sa.String(length=255), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(status IN ('cancelled', 'completed', 'failed')) = (finished_at IS NOT NULL)",
+            name=op.f("ck_jobs_finished_at_iff_ended"),
+        ),
+        sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_jobs_dataset_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+        sa.UniqueConstraint("idempotency_key", name=op.f("uq_jobs_idempotency_key")),
+    )
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_jobs_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
+        "samples",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("dataset_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=512), nullable=False),
+        sa.Column("target", sa.String(length=100), nullable=True),
+        sa.Column("target_number", sa.Float(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("media", sa.JSON(), nullable=False),
+        sa.CheckConstraint(
+            "(target IS NULL) <> (target_number IS NULL)",
+            name=op.f("ck_samples_exactly_one_target"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["datasets.id"], name=op.f("fk_samples_dataset_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_samples")),
+        sa.UniqueConstraint("dataset_id", "name", name=op.f("uq_samples_dataset_id_name")),
+    )
+    op.create_table(
+        "runs",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("dataset_id", sa.Uuid(), nullable=False),
+        sa.Column("model_id", sa.Uuid(), nullable=False),
+        sa.Column("template_id", sa.Uuid(), nullable=False),
+        sa.Column("condition", sa.JSON(), nullable=False),
+        sa.Column("repeat", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("seed", sa.BigInteger(), nullable=False),
+        sa.Column("batch_size", sa.Integer(), nullable=False),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "queued",
+                "running",
+                "paused",
+                "completed",
+                "failed",
+                "cancelled",
+                name="status",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("planned", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rejections", sa.Integer(), nullable=False),
+        sa.Column("samples", sa.Integer(), nullable=False),
+        sa.Column("answered", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("unparsed", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("requests", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("unknown_attempts", sa.Integer(), nullable=False),
+        sa.Column("prompt_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("completion_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nano", sa.BigInteger(), nullable=False),
+        sa.Column("lost_nano", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "(status IN ('cancelled', 'completed', 'failed')) = (finished_at IS NOT NULL)",
+            name=op.f("ck_runs_finished_at_iff_ended"),
+        ),
+        sa.CheckConstraint(
+            "answered + refused + unparsed + failed <= samples",
+            name=op.f("ck_runs_outcomes_within_samples"),
+        ),
+        sa.CheckConstraint("batch_size > 0", name=op.f("ck_runs_batch_size_positive")),
+        sa.CheckConstraint("planned <= samples", name=op.f("ck_runs_planned_within_samples")),
+        sa.CheckConstraint("samples > 0", name=op.f("ck_runs_not_empty")),
+        sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_runs_dataset_id")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_runs_job_id")),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_runs_model_id")),
+        sa.ForeignKeyConstraint(
+            ["template_id"], ["templates.id"], name=op.f("fk_runs_template_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
+    )
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_runs_job_id"), ["job_id"], unique=False)
+        batch_op.create_index(
+            "ix_runs_moving",
+            ["status", "model_id"],
+            unique=False,
+            postgresql_where=sa.text("status IN ('queued', 'running')"),
+            sqlite_where=sa.text("status IN ('queued', 'running')"),
+        )
+
+    op.create_table(
+        "requests",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("parent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column(
+            "cause",
+            sa.Enum(
+                "planned",
+                "refusal",
+                "missing",
+                "length",
+                "too_large",
+                "retry",
+                name="cause",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("sample_ids", sa.JSON(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "due",
+                "leased",
+                "done",
+                "split",
+                "failed",
+                "cancelled",
+                name="requeststate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("throttles", sa.Integer(), nullable=False),
+        sa.Column("refusals", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(state = 'leased') = (lease_owner IS NOT NULL) AND (state = 'leased') = (lease_expires_at IS NOT NULL)",
+            name=op.f("ck_requests_leased_iff_owned"),
+        ),
+        sa.CheckConstraint(
+            "(state IN ('due', 'leased')) = (finished_at IS NULL)",
+            name=op.f("ck_requests_finished_at_iff_closed"),
+        ),
+        sa.ForeignKeyConstraint(["parent_id"], ["requests.id"], name=op.f("fk_requests_parent_id")),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_requests_run_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_requests")),
+    )
+    with op.batch_alter_table("requests", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_requests_leases",
+            ["lease_expires_at"],
+            unique=False,
+            postgresql_where=sa.text("state = 'leased'"),
+            sqlite_where=sa.text("state = 'leased'"),
+        )
+        batch_op.create_index(
+            "ix_requests_queue",
+            ["run_id", "state", "not_before", "id"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('due', 'leased')"),
+            sqlite_where=sa.text("state IN ('due', 'leased')"),
+        )
+        batch_op.create_index("ix_requests_run_id", ["run_id", "id"], unique=False)
+
+    op.create_table(
+        "scores",
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("scored_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("metrics", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_scores_run_id")),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_scores")),
+    )
+    op.create_table(
+        "attempts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "request_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("credential", sa.String(length=255), nullable=False),
+        sa.Column(
+            "result",
+            sa.Enum(
+                "sent",
+                "answered",
+                "refused",
+                "length",
+                "too_large",
+                "rate_limited",
+                "quota",
+                "unauthorized",
+                "server_error",
+                "timeout",
+                "reset",
+                "malformed",
+                "rejected",
+                "unknown",
+                name="result",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sent", sa.JSON(), nullable=False),
+        sa.Column("sent_sha256", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("headers", sa.JSON(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("latency_s", sa.Float(), nullable=True),
+        sa.Column("prompt_tokens", sa.Integer(), nullable=True),
+        sa.Column("completion_tokens", sa.Integer(), nullable=True),
+        sa.Column("cost_nano", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "(result = 'sent') = (finished_at IS NULL)",
+            name=op.f("ck_attempts_finished_at_iff_heard"),
+        ),
+        sa.CheckConstraint("number > 0", name=op.f("ck_attempts_number_positive")),
+        sa.ForeignKeyConstraint(
+            ["request_id"], ["requests.id"], name=op.f("fk_attempts_request_id")
+        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_attempts_run_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
+    )
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attempts_request_id"), ["request_id"], unique=False)
+        batch_op.create_index("ix_attempts_run_id", ["run_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_attempts_under_way",
+            ["request_id"],
+            unique=False,
+            postgresql_where=sa.text("result = 'sent'"),
+            sqlite_where=sa.text("result = 'sent'"),
+        )
+
+    op.create_table(
+        "predictions",
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "sample_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "outcome",
+            sa.Enum(
+                "answered",
+                "refused",
+                "unparsed",
+                "failed",
+                name="outcome",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("label", sa.String(length=200), nullable=True),
+        sa.Column("in_vocabulary", sa.Boolean(), nullable=True),
+        sa.Column("ranked", sa.JSON(), nullable=True),
+        sa.Column("rank", sa.Integer(), nullable=True),
+        sa.Column("slot", sa.Integer(), nullable=True),
+        sa.Column("batch", sa.Integer(), nullable=True),
+        sa.Column(
+            "request_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "attempt_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.CheckConstraint(
+            "(outcome = 'answered') = (label IS NOT NULL)",
+            name=op.f("ck_predictions_label_iff_answered"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["attempt_id"], ["attempts.id"], name=op.f("fk_predictions_attempt_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["request_id"], ["requests.id"], name=op.f("fk_predictions_request_id")
+        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_predictions_run_id")),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["samples.id"], name=op.f("fk_predictions_sample_id")
+        ),
+        sa.PrimaryKeyConstraint("run_id", "sample_id", name=op.f("pk_predictions")),
+    )
+    with op.batch_alter_table("predictions", schema=None) as batch_op:
+        batch_op.create_index("ix_predictions_outcome", ["run_id", "outcome"], unique=False)
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("predictions", schema=None) as batch_op:
+        batch_op.drop_index("ix_predictions_outcome")
+
+    op.drop_table("predictions")
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_attempts_under_way",
+            postgresql_where=sa.text("result = 'sent'"),
+            sqlite_where=sa.text("result = 'sent'"),
+        )
+        batch_op.drop_index("ix_attempts_run_id")
+        batch_op.drop_index(batch_op.f("ix_attempts_request_id"))
+
+    op.drop_table("attempts")
+    op.drop_table("scores")
+    with op.batch_alter_table("requests", schema=None) as batch_op:
+        batch_op.drop_index("ix_requests_run_id")
+        batch_op.drop_index(
+            "ix_requests_queue",
+            postgresql_where=sa.text("state IN ('due', 'leased')"),
+            sqlite_where=sa.text("state IN ('due', 'leased')"),
+        )
+        batch_op.drop_index(
+            "ix_requests_leases",
+            postgresql_where=sa.text("state = 'leased'"),
+            sqlite_where=sa.text("state = 'leased'"),
+        )
+
+    op.drop_table("requests")
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_runs_moving",
+            postgresql_where=sa.text("status IN ('queued', 'running')"),
+            sqlite_where=sa.text("status IN ('queued', 'running')"),
+        )
+        batch_op.drop_index(batch_op.f("ix_runs_job_id"))
+
+    op.drop_table("runs")
+    op.drop_table("samples")
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_jobs_created_at"))
+
+    op.drop_table("jobs")
+    op.drop_table("templates")
+    with op.batch_alter_table("models", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_models_name_in_use",
+            postgresql_where=sa.text("deleted_at IS NULL"),
+            sqlite_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("models")
+    op.drop_table("datasets")
+    op.drop_table("api_keys")

@@ -1,0 +1,69 @@
+"""Every operation of the OpenAPI document, against whatever its schema lets somebody send."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, settings
+from pydantic import SecretStr
+from schemathesis import Case
+
+from api.main import create_app
+from core.settings import Settings
+from tests.conftest import MakeDatabase
+
+KEY = "a-key-for-schemathesis"
+
+
+def settings_at(database_url: str) -> Settings:
+    return Settings(
+        database_url=SecretStr(database_url),
+        broker_url=None,
+        media_url="memory://",
+        admin_key=SecretStr(KEY),
+    )
+
+
+# The document is made without starting the application: routes added later are in it.
+schema = schemathesis.openapi.from_dict(create_app(settings_at("sqlite://")).openapi())
+
+EXCLUDED = [
+    # A schema cannot say that exactly one of two fields is given, or which cursors exist.
+    schemathesis.checks.positive_data_acceptance,
+    # "1" is read as a number.
+    schemathesis.checks.negative_data_rejection,
+    # It would call a server at an address; test_auth.py asks every operation without a key.
+    schemathesis.checks.ignored_auth,
+]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def app(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FastAPI]:
+    """One running application for all cases: what one of them stores, the others find."""
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("schemathesis") / "gerbench.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        url = f"sqlite:///{path}"
+    else:
+        make: MakeDatabase = request.getfixturevalue("make_postgres")
+        url = make(template=request.getfixturevalue("postgres_template"))
+    app = create_app(settings_at(url))
+    with TestClient(app):
+        yield app
+
+
+@pytest.mark.slow
+@schema.parametrize()
+@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_no_operation_fails_or_answers_what_is_not_documented(
+    case: Case[Any], app: FastAPI
+) -> None:
+    case.call_and_validate(
+        app=app, headers={"Authorization": f"Bearer {KEY}"}, excluded_checks=EXCLUDED
+    )

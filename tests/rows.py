@@ -1,0 +1,150 @@
+"""Rows that tests start from: a dataset, a model, a template, a job and its runs."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.rules.specs import Condition, DatasetSpec, ModelSpec
+from core.rules.states import ENDED, Status
+from core.rules.submissions import Submission
+from core.tables import Dataset, Job, Model, Prediction, Request, Run, Sample, Template
+from core.vocabulary import Modality, Outcome, Task
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+LABELS = ("anger", "happiness", "sadness")
+
+
+def dataset(session: Session, samples: int, **spec: Any) -> Dataset:
+    declared = DatasetSpec.model_validate(
+        {
+            "name": "moods",
+            "task": Task.TWEET_SENTIMENT,
+            "modality": Modality.TEXT,
+            "labels": LABELS,
+            **spec,
+        }
+    )
+    made = Dataset(
+        name=declared.name,
+        digest=f"{samples:064d}",
+        task=declared.task,
+        modality=declared.modality,
+        spec=declared.model_dump(mode="json"),
+        sample_count=samples,
+        imported_at=NOW,
+    )
+    session.add(made)
+    session.flush()
+    session.add_all(
+        Sample(
+            dataset_id=made.id,
+            name=f"s{number:05d}",
+            target=LABELS[number % len(LABELS)],
+            text=f"text {number}",
+            media=[],
+        )
+        for number in range(samples)
+    )
+    session.flush()
+    return made
+
+
+def model(session: Session, name: str = "local", **spec: Any) -> Model:
+    declared = ModelSpec.model_validate(
+        {"name": name, "base_url": "http://127.0.0.1:9/v1", "model": "fer", **spec}
+    )
+    made = Model(name=name, spec=declared.model_dump(mode="json"), created_at=NOW)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def template(session: Session, task: Task = Task.TWEET_SENTIMENT) -> Template:
+    made = Template(
+        task=task, modality=Modality.TEXT, name="plain", version=1, text="Which of {labels}?"
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def job(
+    session: Session,
+    of: Dataset,
+    by: Model,
+    asking: Template,
+    *,
+    runs: int = 1,
+    batch_size: int = 4,
+    priority: int = 0,
+    created_at: datetime = NOW,
+) -> Job:
+    body = Submission(dataset=of.name, models=(by.name,), priority=priority)
+    made = Job(
+        dataset_id=of.id,
+        submission=body.model_dump(mode="json"),
+        priority=priority,
+        created_at=created_at,
+    )
+    session.add(made)
+    session.flush()
+    condition = Condition(modality=Modality.TEXT, template="plain@1")
+    session.add_all(
+        Run(
+            job_id=made.id,
+            dataset_id=of.id,
+            model_id=by.id,
+            template_id=asking.id,
+            condition=condition.model_dump(mode="json"),
+            repeat=number + 1,
+            position=number,
+            seed=0,
+            batch_size=batch_size,
+            samples=of.sample_count,
+            status=Status.QUEUED,
+            created_at=created_at,
+        )
+        for number in range(runs)
+    )
+    session.flush()
+    return made
+
+
+def add_run(session: Session, by: Model, *, status: Status = Status.RUNNING) -> Run:
+    """Store a job with one run of a model over one sample, and all that they refer to."""
+    made = job(session, dataset(session, 1), by, template(session))
+    run = session.scalars(select(Run).where(Run.job_id == made.id)).one()
+    for row in (made, run):
+        row.status = status
+        row.finished_at = NOW if status in ENDED else None
+    session.flush()
+    return run
+
+
+def answer_all(session: Session, run: Run, label: str) -> None:
+    """Give the same answer for every sample of a run."""
+    _predict(session, run, outcome=Outcome.ANSWERED, label=label, in_vocabulary=True)
+
+
+def fail_all(session: Session, run: Run) -> None:
+    """Let every sample of a run fail."""
+    _predict(session, run, outcome=Outcome.FAILED)
+
+
+def _predict(session: Session, run: Run, **values: Any) -> None:
+    request = session.scalars(select(Request.id).where(Request.run_id == run.id)).first()
+    samples = session.scalars(select(Sample).where(Sample.dataset_id == run.dataset_id))
+    session.add_all(
+        Prediction(
+            run_id=run.id,
+            sample_id=sample.id,
+            request_id=request,
+            rank=1 if values.get("label") == sample.target else None,
+            **values,
+        )
+        for sample in samples
+    )
+    session.flush()

@@ -1,0 +1,261 @@
+"""Slices against the real endpoint: what comes back, whatever it does."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from core import jobs
+from core.db import utc_now
+from core.tables import Attempt, Prediction, Request
+from gerbench.endpoint.launch import LocalEndpoint
+from tests.worker.conftest import SAMPLES, read, submit, work
+from worker.dispatch import dispatch
+from worker.engine import Engine
+from worker.upkeep import tidy
+
+Serve = Callable[..., LocalEndpoint]
+
+
+def attempts(engine: Engine) -> list[Attempt]:
+    with engine.database.read() as session:
+        return list(session.scalars(select(Attempt)))
+
+
+def billed(endpoint: LocalEndpoint) -> Counter[str]:
+    """Return how often each text was paid for."""
+    return Counter(text for entry in endpoint.log if entry.billed for text in entry.texts)
+
+
+def test_every_sample_is_answered_once_and_paid_for_once(engine: Engine, serve: Serve) -> None:
+    endpoint = serve()
+
+    run = work(engine, submit(engine, endpoint.base_url))
+
+    assert (run.status, run.answered, run.attempts) == ("completed", SAMPLES, 4)
+    assert len(billed(endpoint)) == SAMPLES
+    assert set(billed(endpoint).values()) == {1}
+
+
+def test_the_raw_reply_and_what_was_sent_are_kept(engine: Engine, serve: Serve) -> None:
+    endpoint = serve()
+
+    work(engine, submit(engine, endpoint.base_url, batch_size=SAMPLES))
+
+    (attempt,) = attempts(engine)
+    assert attempt.body is not None
+    assert attempt.body.startswith(b'{"id":"chatcmpl-')
+    assert attempt.sent_sha256 == endpoint.log[0].body
+    assert "Text 1" in str(attempt.sent)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {"fail_share": 0.3},
+        {"fail_share": 0.3, "fail_kind": "truncated"},
+        {"fail_share": 0.3, "fail_kind": "html"},
+        {"truncate_json_share": 0.3},
+        {"missing_share": 0.5},
+        {"wrong_count_share": 0.5, "reorder_share": 0.5},
+        {"prose_share": 1.0},
+        {"length_share": 0.3},
+        {"stray_share": 0.5},
+    ],
+    ids=str,
+)
+def test_whatever_the_provider_does_every_sample_ends_answered(
+    engine: Engine, serve: Serve, faults: dict[str, float]
+) -> None:
+    run = work(engine, submit(engine, serve(**faults).base_url))
+
+    assert (run.status, run.answered) == ("completed", SAMPLES)
+
+
+@pytest.mark.parametrize("form", ["http", "filter", "field", "prose"])
+def test_a_refusal_of_any_form_is_split_down_and_believed(
+    engine: Engine, serve: Serve, form: str
+) -> None:
+    endpoint = serve(refuse_share=1.0, refusal_form=form)
+
+    run = work(engine, submit(engine, endpoint.base_url, batch_size=2))
+
+    assert (run.status, run.refused, run.answered) == ("completed", SAMPLES, 0)
+    with engine.database.read() as session:
+        causes = Counter(session.scalars(select(Request.cause)))
+    assert causes == {"planned": SAMPLES // 2, "refusal": SAMPLES}
+
+
+def test_limits_that_are_declared_draw_no_429(engine: Engine, serve: Serve) -> None:
+    endpoint = serve(concurrency=3)
+
+    run = work(
+        engine,
+        submit(engine, endpoint.base_url, batch_size=1, limits={"rpm": 100_000, "concurrency": 3}),
+    )
+
+    assert run.answered == SAMPLES
+    assert {entry.status for entry in endpoint.log} == {200}
+
+
+def test_a_429_is_waited_out_and_loses_nothing(engine: Engine, serve: Serve) -> None:
+    endpoint = serve(concurrency=1, latency_ms=5)
+
+    run = work(engine, submit(engine, endpoint.base_url, batch_size=10))
+
+    assert (run.status, run.answered, run.failed) == ("completed", SAMPLES, 0)
+    assert set(billed(endpoint).values()) == {1}
+
+
+def test_a_wrong_key_pauses_the_run_in_the_provider_s_words(
+    engine: Engine, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WRONG_KEY", "sk-wrong")
+    endpoint = serve(api_key=("sk-right",))
+
+    run = work(engine, submit(engine, endpoint.base_url, credentials=[{"env": "WRONG_KEY"}]))
+
+    assert (run.status, run.failed) == ("paused", 0)
+    assert run.reason is not None
+    assert run.reason.startswith("env:WRONG_KEY was rejected: Incorrect API key")
+    assert "sk-wrong" not in run.reason
+
+
+def test_a_missing_key_pauses_the_run_before_anything_is_sent(
+    engine: Engine, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_KEY", raising=False)
+    endpoint = serve()
+
+    run = work(engine, submit(engine, endpoint.base_url, credentials=[{"env": "NO_KEY"}]))
+
+    assert run.status == "paused"
+    assert run.reason is not None
+    assert "set NO_KEY in the environment" in run.reason
+    assert endpoint.log == []
+    assert run.attempts == 0
+
+
+def test_a_paused_run_goes_on_when_its_key_is_there(
+    engine: Engine, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LATE_KEY", raising=False)
+    endpoint = serve(api_key=("sk-late",))
+    run = work(engine, submit(engine, endpoint.base_url, credentials=[{"env": "LATE_KEY"}]))
+
+    monkeypatch.setenv("LATE_KEY", "sk-late")
+    with engine.database.write.begin() as session:
+        jobs.resume(session, run.job_id, now=utc_now())
+
+    assert work(engine, run.id).answered == SAMPLES
+
+
+def test_one_good_credential_of_two_is_enough(
+    engine: Engine, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BAD_KEY", "sk-bad")
+    monkeypatch.setenv("GOOD_KEY", "sk-good")
+    endpoint = serve(api_key=("sk-good",))
+    keys = [{"env": "BAD_KEY"}, {"env": "GOOD_KEY"}]
+
+    run = work(engine, submit(engine, endpoint.base_url, batch_size=1, credentials=keys))
+
+    assert (run.status, run.answered) == ("completed", SAMPLES)
+
+
+def test_a_provider_that_rejects_everything_pauses_the_run(engine: Engine, serve: Serve) -> None:
+    base_url = serve().base_url.removesuffix("/v1") + "/nowhere"
+
+    slow = {"rpm": 100_000, "concurrency": 2}
+    run = work(engine, submit(engine, base_url, batch_size=1, limits=slow))
+
+    assert run.status == "paused"
+    assert run.reason is not None
+    assert run.reason.startswith("5 requests in a row were rejected: ")
+    assert 5 <= run.failed < SAMPLES
+
+
+def test_a_request_too_large_for_the_model_is_split_without_being_sent(
+    engine: Engine, serve: Serve
+) -> None:
+    endpoint = serve()
+    small = {"body_mb": 0.002}
+
+    run = work(engine, submit(engine, endpoint.base_url, capabilities=small, batch_size=40))
+
+    assert (run.answered, run.failed) == (SAMPLES, 0)
+    with engine.database.read() as session:
+        causes = Counter(session.scalars(select(Request.cause)))
+    assert causes["too_large"] > 0
+    assert run.attempts < run.requests
+
+
+def test_two_slices_of_one_process_do_not_compete(engine: Engine, serve: Serve) -> None:
+    endpoint = serve(latency_ms=50)
+    run = read(engine, submit(engine, endpoint.base_url, batch_size=1))
+
+    threads = [
+        threading.Thread(target=engine.run, args=(dispatch(engine, run.model_id),))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert set(billed(endpoint).values()) == {1}
+    assert read(engine, run.id).answered == SAMPLES
+
+
+def test_a_cancel_in_mid_run_lets_nothing_more_out(engine: Engine, serve: Serve) -> None:
+    endpoint = serve(latency_ms=100)
+    run_id = submit(
+        engine, endpoint.base_url, batch_size=1, limits={"rpm": 100_000, "concurrency": 4}
+    )
+    run = read(engine, run_id)
+    slice_ = threading.Thread(target=engine.run, args=(dispatch(engine, run.model_id),))
+    slice_.start()
+    while not read(engine, run_id).answered:
+        pass  # the slice is at work in its own thread
+
+    with engine.database.write.begin() as session:
+        jobs.cancel(session, run.job_id, now=utc_now())
+        sent = len(session.scalars(select(Attempt)).all())
+    slice_.join()
+    tidy(engine.database, now=utc_now())
+
+    assert len(attempts(engine)) == sent
+    ended = read(engine, run_id)
+    with engine.database.read() as session:
+        kept = session.scalars(select(Prediction)).all()
+        states = set(session.scalars(select(Request.state)))
+    assert ended.status == "cancelled"
+    assert len(kept) == ended.answered == sent
+    assert states == {"done", "cancelled"}
+
+    tidy(engine.database, now=utc_now())
+
+
+def test_a_stopped_engine_leaves_what_it_did_not_send(engine: Engine, serve: Serve) -> None:
+    endpoint = serve(latency_ms=200)
+    run_id: UUID = submit(
+        engine, endpoint.base_url, batch_size=1, limits={"rpm": 100_000, "concurrency": 2}
+    )
+    run = read(engine, run_id)
+    slice_ = threading.Thread(target=engine.run, args=(dispatch(engine, run.model_id),))
+    slice_.start()
+    while not read(engine, run_id).attempts:
+        pass  # the slice is at work in its own thread
+
+    engine.loop.call_soon_threadsafe(engine.stopping.set)
+    slice_.join()
+
+    after = read(engine, run_id)
+    with engine.database.read() as session:
+        states = Counter(session.scalars(select(Request.state)))
+    assert after.answered == after.attempts == states["done"]
+    assert states["due"] == SAMPLES - after.answered
+    assert states["leased"] == 0
