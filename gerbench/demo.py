@@ -23,7 +23,7 @@ def submit(client: Client, model: Json, *, per_class: int) -> str:
     """Make the dataset and the model, submit a job over them, and return its id."""
     dataset = import_faces(client, per_class)
     body = {
-        "dataset": f"{dataset['name']}@{dataset['version']}",
+        "dataset": dataset["version"],
         "models": [put_model(client, model)],
         "tags": {"made-by": "gerbench demo"},
     }
