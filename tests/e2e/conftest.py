@@ -1,6 +1,6 @@
 """What every end-to-end test starts from: drawn faces, and outputs told when a test fails."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,11 @@ TOLD = 8000
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show what the processes said when a test fails."""
-    report: pytest.TestReport = yield
+    report = yield
     if report.failed:
         for process in processes.STARTED:
             title = f"gerbench {' '.join(process.arguments)} (exit code {process.code})"

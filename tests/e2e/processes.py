@@ -26,7 +26,9 @@ STARTED: list["Process"] = []
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T], seconds: float, told: Callable[[], object] = str) -> T:
+def eventually(
+    condition: Callable[[], T | None], seconds: float, told: Callable[[], object] = str
+) -> T:
     """Return the first true value of a condition; fail when none comes in time."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
