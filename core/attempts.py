@@ -1,10 +1,11 @@
 """Attempts: written before they are sent, recorded verbatim when they end."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from core.errors import NotFound
 from core.leases import Leased
 from core.rules.readings import Exchange, Reading
+from core.rules.room import PastUse
 from core.rules.states import RequestState, Status
 from core.tables import Attempt, Request, Run
 from core.vocabulary import Result
@@ -152,6 +154,30 @@ def _row(heard: Heard) -> dict[str, Any]:
         "completion_tokens": usage.completion_tokens if usage else None,
         "cost_nano": heard.cost_nano,
     }
+
+
+def past_uses(
+    session: Session, model_id: UUID, *, unheard_tokens: int, since: datetime, now: datetime
+) -> dict[str, list[PastUse]]:
+    """Return what a model's attempts used of its limits since a moment, by credential.
+
+    An attempt counts from when its reply came, the latest moment the provider can have counted
+    it; one whose usage nobody heard counts as `unheard_tokens`.
+    """
+    rows = session.execute(
+        select(
+            Attempt.credential,
+            Attempt.finished_at,
+            Attempt.prompt_tokens + Attempt.completion_tokens,
+        )
+        .join(Run, Run.id == Attempt.run_id)
+        .where(Run.model_id == model_id, Attempt.sent_at > since)
+    )
+    uses: defaultdict[str, list[PastUse]] = defaultdict(list)
+    for credential, finished_at, tokens in rows:
+        age = (now - finished_at).total_seconds() if finished_at else 0.0
+        uses[credential].append(PastUse(age, unheard_tokens if tokens is None else tokens))
+    return uses
 
 
 def get(session: Session, attempt_id: int) -> Attempt:

@@ -124,9 +124,17 @@ class Client:
         timeout = PATIENT if patient else TIMEOUT
         return self._send("POST", path, json=body, headers=headers, timeout=timeout)
 
-    def upload(self, path: str, fields: Mapping[str, str], name: str, file: BinaryIO) -> Any:
+    def upload(
+        self,
+        path: str,
+        fields: Mapping[str, str],
+        name: str,
+        file: BinaryIO,
+        *,
+        filename: str | None = None,
+    ) -> Any:
         """Send a multipart form with a file in its field `name`, streamed from where it is."""
-        files = {name: (name, file, "application/octet-stream")}
+        files = {name: (filename or name, file, "application/octet-stream")}
         return self._send("POST", path, data=dict(fields), files=files, timeout=PATIENT)
 
     def patch(self, path: str, body: Any) -> Any:

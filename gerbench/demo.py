@@ -48,7 +48,7 @@ def local_model(base_url: str) -> Json:
         "name": "local-fer",
         "base_url": base_url,
         "model": "fer",
-        "limits": {"concurrency": 8},
+        "limits": {"rpm": 600, "concurrency": 8},
         "prices": {"input_per_mtok": 0, "output_per_mtok": 0},
     }
 

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import ENDED, Status
 from core.rules.submissions import Submission
-from core.tables import Dataset, Job, Model, Prediction, Request, Run, Sample, Template
-from core.vocabulary import Modality, Outcome, Task
+from core.tables import Attempt, Dataset, Job, Model, Prediction, Request, Run, Sample, Template
+from core.vocabulary import Modality, Outcome, Result, Task
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -146,5 +146,27 @@ def _predict(session: Session, run: Run, **values: Any) -> None:
             **values,
         )
         for sample in samples
+    )
+    session.flush()
+
+
+def past_attempts(session: Session, run: Run, count: int, at: datetime) -> None:
+    """Let a run have made some attempts that were answered at a moment."""
+    request = session.scalars(select(Request.id).where(Request.run_id == run.id)).first()
+    session.add_all(
+        Attempt(
+            request_id=request,
+            run_id=run.id,
+            number=number + 1,
+            credential="anonymous",
+            result=Result.ANSWERED,
+            sent_at=at,
+            finished_at=at,
+            sent={},
+            sent_sha256="0" * 64,
+            prompt_tokens=10,
+            completion_tokens=10,
+        )
+        for number in range(count)
     )
     session.flush()

@@ -141,7 +141,8 @@ def _postgres(folder: Path) -> Iterator[str]:
     try:
         _wait(lambda: server.poll() is not None or _answers(folder), START_SECONDS)
         if server.poll() is not None:
-            raise Unavailable(f"postgres exited with {server.returncode}")
+            last = (folder / "keeper.log").read_text(errors="replace").splitlines()[-1:]
+            raise Unavailable(f"it exited with {server.returncode}: {''.join(last)}")
         yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
     finally:
         server.send_signal(signal.SIGINT)  # its fast shutdown
@@ -203,7 +204,7 @@ def keep(kind: str, session: Path) -> None:
             while (session / "in-use").exists() and _alive(owner):
                 time.sleep(POLL_SECONDS)
     except Exception as error:  # the reason belongs to the tests that are skipped for it
-        (folder / "error").write_text(f"{type(error).__name__}: {error}")
+        (folder / "error").write_text(str(error) or repr(error))
         raise
     finally:
         (folder / "kept").unlink()

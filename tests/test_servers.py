@@ -60,8 +60,8 @@ def test_private_servers_end_with_the_session_that_started_them(end: str) -> Non
         session = json.loads(owner.stdout.readline())
         keepers = [
             process
-            for process in psutil.process_iter()
-            if session["folder"] in process.cmdline() and process.pid != owner.pid
+            for process in psutil.process_iter(["cmdline"])
+            if session["folder"] in (process.info["cmdline"] or [])
         ]
         started = [child for keeper in keepers for child in keeper.children()]
         with psycopg.connect(session["postgres"].replace("+psycopg", "")) as connection:

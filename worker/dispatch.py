@@ -6,8 +6,9 @@ from uuid import UUID
 
 import structlog
 
-from core import leases, models
+from core import attempts, leases, models
 from core.db import utc_now
+from core.rules.room import PastUse
 from core.rules.specs import ModelSpec
 from core.rules.states import RequestState
 from core.rules.strategy import Verdict
@@ -31,6 +32,8 @@ IDLE_S = 0.2
 
 LEASE_MARGIN = timedelta(seconds=90)
 """A lease outlasts the wait for a turn and the longest call by this much."""
+
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 class Slice:
@@ -134,7 +137,9 @@ async def dispatch(engine: Engine, model_id: UUID) -> None:
         return
     engine.leasing.add(model_id)
     try:
-        slice_ = Slice(engine, model_id, await engine.in_thread(_spec, engine, model_id))
+        model = await engine.in_thread(_spec, engine, model_id)
+        await _restore(engine, model_id, model)
+        slice_ = Slice(engine, model_id, model)
         await slice_.run()
     finally:
         engine.leasing.discard(model_id)
@@ -145,3 +150,27 @@ def _spec(engine: Engine, model_id: UUID) -> ModelSpec:
     """Return a model as it is declared now."""
     with engine.database.read() as session:
         return models.spec(session, model_id)
+
+
+async def _restore(engine: Engine, model_id: UUID, model: ModelSpec) -> None:
+    """Tell the limiter once what was sent before this process started.
+
+    Without this a restart would forget the calls of the last minute and day, and overrun limits
+    that the provider still counts them under.
+    """
+    if model_id in engine.restored:
+        return
+    for credential, past in (await engine.in_thread(_past, engine, model_id, model)).items():
+        await engine.limiter.restore(str(model_id), model.limits, credential, past)
+    engine.restored.add(model_id)
+
+
+def _past(engine: Engine, model_id: UUID, model: ModelSpec) -> dict[str, list[PastUse]]:
+    """Return what a model used within the longest window of its limits."""
+    now = utc_now()
+    longest = DAY if model.limits.rpd else MINUTE
+    reach = longest + timedelta(seconds=model.timeout_s)
+    with engine.database.read() as session:
+        return attempts.past_uses(
+            session, model_id, unheard_tokens=model.max_tokens, since=now - reach, now=now
+        )

@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from uuid import UUID
 
-from core.limiter.factory import create_limiter
-
 from core.db import Database
+from core.limiter.factory import create_limiter
 from core.media.store import MediaStore
 from core.providers.client import ProviderClient
 from core.settings import Settings
@@ -43,6 +42,8 @@ class Engine:
         """Of runs seen so far: immutable once submitted, so never stale."""
         self.leasing: set[UUID] = set()
         """Models that a slice of this process is leasing for; a second slice would only compete."""
+        self.restored: set[UUID] = set()
+        """Models of whose past calls the limiter has been told."""
         self.planning: set[UUID] = set()
         """Runs that this process is planning."""
         self.resting: dict[UUID, float] = {}

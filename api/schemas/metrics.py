@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.work import reference
+from core import datasets
 from core.progress import RunDetail
 from core.rules.scoring import Metrics
 from core.rules.states import Status
@@ -31,7 +31,7 @@ class RunMetrics(Metrics):
             **metrics.model_dump(),
             run_id=run.id,
             status=run.status,
-            dataset=reference(detail),
+            dataset=datasets.version(detail.dataset),
             variant=detail.spec.variant,
             model=detail.model,
             condition=run.condition,

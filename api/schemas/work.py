@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from core import datasets
 from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
 from core.rules.money import dollars
 from core.rules.states import RequestState, Status
@@ -91,7 +92,7 @@ class RunOut(BaseModel):
         return cls(
             id=run.id,
             job=run.job_id,
-            dataset=reference(detail),
+            dataset=datasets.version(detail.dataset),
             model=detail.model,
             condition=run.condition,
             repeat=run.repeat,
@@ -105,11 +106,6 @@ class RunOut(BaseModel):
             progress=Progress.of([detail]),
             cost=Cost.of([detail]),
         )
-
-
-def reference(detail: RunDetail) -> str:
-    """Return the name and version of a run's dataset."""
-    return f"{detail.dataset.name}@{detail.dataset.digest[:12]}"
 
 
 class JobOut(BaseModel):
@@ -137,7 +133,7 @@ class JobOut(BaseModel):
         return cls(
             id=job.id,
             status=job.status,
-            dataset=reference(runs[0]),
+            dataset=datasets.version(detail.dataset),
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,

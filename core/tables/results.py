@@ -47,6 +47,7 @@ class Attempt(Base):
         CheckConstraint("number > 0", name="number_positive"),
         CheckConstraint("(result = 'sent') = (finished_at IS NULL)", name="finished_at_iff_heard"),
         Index("ix_attempts_run_id", "run_id", "id"),
+        Index("ix_attempts_sent_at", "sent_at"),
         Index(
             "ix_attempts_under_way",
             "request_id",

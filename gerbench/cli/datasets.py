@@ -13,15 +13,24 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from core.vocabulary import Modality, Task
 from gerbench.cli.options import AsJson, Data, Limit, SpecFile, examples, given, read_object
-from gerbench.cli.output import Column, fields, moment, print_items, print_json, print_one, screen
+from gerbench.cli.output import (
+    FAULTS,
+    Column,
+    moment,
+    plain,
+    print_items,
+    print_json,
+    print_one,
+    rows,
+    screen,
+)
 from gerbench.cli.packing import contents, pack, size
 from gerbench.client import Client, Json, connect, path
 
 app = typer.Typer(no_args_is_help=True, help="Import and look at datasets.")
 
 COLUMNS = (
-    Column("name", "name"),
-    Column("version", lambda item: (item.get("digest") or item.get("version") or "")[:12]),
+    Column("dataset", "version"),
     Column("task", "task"),
     Column("modality", "modality"),
     Column("labels", lambda item: len(item.get("labels") or ()), right=True),
@@ -51,7 +60,8 @@ def import_dataset(
             exists=True,
             readable=True,
             metavar="PATH",
-            help="A folder for each class, a folder with a manifest, or an archive of either.",
+            help="A folder of folders, one for each class; a folder with a manifest; an archive"
+            " of either (zip, tar, tar.gz); or a manifest with all texts (csv, jsonl).",
         ),
     ],
     *,
@@ -79,12 +89,12 @@ def import_dataset(
     if skip_faulty:
         form["skip_faulty"] = "true"
     with connect(data) as client, _progress() as progress, _archive(source, progress) as archive:
-        made = _upload(client, form, archive, progress)
+        filename = source.name if source.is_file() else f"{source.resolve().name}.tar"
+        made = _upload(client, form, archive, filename, progress)
     if as_json:
         print_json(made)
         return
-    screen().print(fields(made))
-    screen().print(f"\nEvaluate a model on it: gerbench jobs submit --dataset {made['name']} …")
+    _print_made(made)
 
 
 @app.command("list")
@@ -156,10 +166,27 @@ def _archive(source: Path, progress: Progress) -> Iterator[BinaryIO]:
         yield file
 
 
-def _upload(client: Client, form: dict[str, str], archive: BinaryIO, progress: Progress) -> Json:
+def _upload(
+    client: Client, form: dict[str, str], archive: BinaryIO, filename: str, progress: Progress
+) -> Json:
     total = archive.seek(0, SEEK_END)
     archive.seek(0)
     bar = progress.add_task("sending", total=total)
     with progress.wrap_file(archive, total=total, task_id=bar) as file:
-        made: Json = client.upload(path("datasets"), form, "archive", file)
+        made: Json = client.upload(path("datasets"), form, "archive", file, filename=filename)
     return made
+
+
+def _print_made(made: Json) -> None:
+    """Say what was imported, and what the import found on the way."""
+    console = screen()
+    report = made.get("report") or {}
+    console.print(
+        f"{made['version']}: {made['samples']} samples of {plain(made['modality'])},"
+        f" labels {plain(made['labels'])}",
+        soft_wrap=True,
+    )
+    for key, title in (("errors", "Left out"), ("warnings", "Take a look")):
+        if report.get(key):
+            console.print(f"\n{title}:", rows(report[key], FAULTS), sep="\n")
+    console.print(f"\nNext: gerbench jobs submit --dataset {made['name']} --model NAME --watch")

@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from gerbench.cli import show
+from gerbench.cli.output import screen
 from gerbench.cli.service import Data, settings_with, wait_for_signal
 from gerbench.cli.watch import watch
 from gerbench.client import Client, Json, connect, path
@@ -16,7 +16,7 @@ from gerbench.demo import local_model, model_from, submit
 from gerbench.endpoint.launch import LocalEndpoint
 from gerbench.service import Service
 
-console = Console()
+console = screen()
 
 
 def demo(

@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from core.errors import DomainError
-from gerbench.cli.output import Column, plain, rows, screen
+from gerbench.cli.output import FAULTS, plain, rows, screen
 from gerbench.client import ApiProblem, ClientError
 
 
@@ -64,12 +64,6 @@ class Front(TyperGroup):
         raise typer.Exit(1)
 
 
-REPORT = (
-    Column("file", "path"),
-    Column("what is wrong with it", "reason"),
-)
-
-
 def _say(error: ClientError | DomainError) -> None:
     """Print a failure, and the report that came with it."""
     console = screen(stderr=True)
@@ -77,5 +71,5 @@ def _say(error: ClientError | DomainError) -> None:
     members = error.members if isinstance(error, ApiProblem) else getattr(error, "details", {})
     report = members.get("report")
     if isinstance(report, Mapping) and report.get("errors"):
-        console.print(rows(report["errors"], REPORT))
+        console.print(rows(report["errors"], FAULTS))
         console.print("Nothing was imported.")

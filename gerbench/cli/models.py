@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from gerbench.cli.options import AsJson, Data, Limit, SpecFile, examples, given, read_object
-from gerbench.cli.output import Column, fields, print_items, print_json, print_one, screen
+from gerbench.cli.output import Column, fields, print_items, print_json, rows, screen
+from gerbench.cli.progress import money, seconds
 from gerbench.client import Json, connect, path
 
 app = typer.Typer(no_args_is_help=True, help="Name endpoints and say how they may be used.")
@@ -174,10 +175,26 @@ def remove_model(name: Name, data: Data = None, as_json: AsJson = False) -> None
 
 @app.command("check")
 def check_model(name: Name, data: Data = None, as_json: AsJson = False) -> None:
-    """Make one small call to a model's endpoint and show what came back."""
+    """Make one small call with each credential. Exits 1 unless the model answers them all."""
     with connect(data) as client:
-        print_one(client.post(path("models", name, "check"), patient=True), as_json=as_json)
+        found = client.post(path("models", name, "check"), patient=True)
+    if as_json:
+        print_json(found)
+    else:
+        screen().print(rows(found["credentials"], CHECKS))
+    if not found["ok"]:
+        raise typer.Exit(1)
 
+
+CHECKS = (
+    Column("credential", "credential"),
+    Column("answers", "ok"),
+    Column("result", "result"),
+    Column("status", "status", right=True),
+    Column("latency", lambda item: seconds(item["latency_s"]), right=True),
+    Column("cost", lambda item: money(item["cost_usd"]), right=True),
+    Column("reason", "reason"),
+)
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "name": ("name",),

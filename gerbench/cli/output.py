@@ -79,6 +79,10 @@ class Column:
         return plain(value)
 
 
+FAULTS = (Column("file", "path"), Column("what is wrong with it", "reason"))
+"""Columns of an import's report."""
+
+
 def at(item: Mapping[str, Any], place: str) -> Any:
     """Return what is at a dotted path, None where it ends early."""
     found: Any = item

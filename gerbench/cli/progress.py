@@ -113,9 +113,14 @@ def money(usd: float | None) -> str:
     return f"${usd:,.2f}" if usd >= CENT or usd == 0 else f"${usd:.4f}"
 
 
-def duration(seconds: float) -> str:
+def seconds(latency: float | None) -> str | None:
+    """Return how long a call took."""
+    return None if latency is None else f"{latency:.2f} s"
+
+
+def duration(span: float) -> str:
     """Return a time span to two units."""
-    whole = round(seconds)
+    whole = round(span)
     if whole < MINUTE:
         return f"{whole} s"
     if whole < HOUR:

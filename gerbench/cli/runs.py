@@ -50,7 +50,7 @@ ATTEMPTS = (
     Column("result", "result"),
     Column("status", "status", right=True),
     Column("sent", lambda item: moment(item["sent_at"])),
-    Column("latency", lambda item: _seconds(item.get("latency_s")), right=True),
+    Column("latency", lambda item: progress.seconds(item.get("latency_s")), right=True),
     Column("tokens in", "prompt_tokens", right=True),
     Column("out", "completion_tokens", right=True),
     Column("cost", lambda item: progress.money(item.get("cost_usd")), right=True),
@@ -172,7 +172,3 @@ def show_attempt(
     if headers:
         console.print(fields(headers))
     console.print(plain(body), soft_wrap=True)
-
-
-def _seconds(latency: float | None) -> str | None:
-    return None if latency is None else f"{latency:.2f} s"

@@ -22,6 +22,8 @@ BRIEF: Mapping[str, str] = {"out_of_vocabulary": "other"}
 """Heads of the confusion matrix that are shorter on a screen."""
 WIDE = 14
 """Columns of a confusion matrix beyond which they are numbered, not named."""
+HEAD = 7
+"""Letters of a label over its column; the rows name it in full."""
 DARKEST, BRIGHTEST = 30, 140
 
 
@@ -115,18 +117,31 @@ def per_class(body: Json) -> Table:
 
 
 def confusion(body: Json) -> Table:
-    """Return the confusion matrix: hits in green, errors in red, the more the brighter."""
+    """Return the confusion matrix: hits in green, errors in red, the more the brighter.
+
+    What is no label has a column only where something is in it.
+    """
     labels, columns = body["labels"], body["columns"]
-    numbered = len(columns) > WIDE
+    shown = [
+        place
+        for place in range(len(columns))
+        if place < len(labels) or any(row[place] for row in body["counts"])
+    ]
     made = table("")
-    for place, column in enumerate(columns):
+    for place in shown:
         own = place < len(labels)
-        head = str(place + 1) if numbered and own else plain(BRIEF.get(column, column))
-        made.add_column(Text(head), justify="right", overflow="ellipsis", no_wrap=True, min_width=3)
+        head = _head(columns[place], place, numbered=len(shown) > WIDE and own)
+        made.add_column(Text(head), justify="right", no_wrap=True)
     for row, (label, counts) in enumerate(zip(labels, body["counts"], strict=True)):
-        name = f"{row + 1} {plain(label)}" if numbered else plain(label)
-        made.add_row(Text(name), *_shaded(counts, row))
+        name = f"{row + 1} {plain(label)}" if len(shown) > WIDE else plain(label)
+        cells = _shaded(counts, row)
+        made.add_row(Text(name, no_wrap=True), *(cells[place] for place in shown))
     return made
+
+
+def _head(column: str, place: int, *, numbered: bool) -> str:
+    """Return the head of a column of the matrix, short enough for a narrow screen."""
+    return str(place + 1) if numbered else plain(BRIEF.get(column, column))[:HEAD]
 
 
 def _shaded(counts: Sequence[int], row: int) -> list[Text]:

@@ -402,6 +402,7 @@ def upgrade() -> None:
     with op.batch_alter_table("attempts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_attempts_request_id"), ["request_id"], unique=False)
         batch_op.create_index("ix_attempts_run_id", ["run_id", "id"], unique=False)
+        batch_op.create_index("ix_attempts_sent_at", ["sent_at"], unique=False)
         batch_op.create_index(
             "ix_attempts_under_way",
             ["request_id"],
@@ -473,6 +474,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("result = 'sent'"),
             sqlite_where=sa.text("result = 'sent'"),
         )
+        batch_op.drop_index("ix_attempts_sent_at")
         batch_op.drop_index("ix_attempts_run_id")
         batch_op.drop_index(batch_op.f("ix_attempts_request_id"))
 

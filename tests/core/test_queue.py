@@ -355,3 +355,21 @@ def test_only_the_owner_of_a_lease_settles_it(queue: Queue, owner: str) -> None:
     settle(queue, settlement(request, opened, Result.ANSWERED, answers, owner=owner))
 
     assert len(predictions_of(queue)) == (4 if owner == "me" else 0)
+
+
+def test_what_was_sent_before_a_restart_is_known_by_credential(queue: Queue) -> None:
+    answered, sent, _ = lease(queue)
+    opened, _ = send(queue, [answered, sent])
+    assert opened is not None
+    settle(queue, settlement(answered, opened, Result.ANSWERED, {0: HAPPY}))
+
+    with queue.database.read() as session:
+        uses = attempts.past_uses(
+            session, queue.model_id, unheard_tokens=1000, since=NOW - MINUTE, now=NOW + MINUTE
+        )
+        none = attempts.past_uses(
+            session, queue.model_id, unheard_tokens=1000, since=NOW, now=NOW + MINUTE
+        )
+
+    assert {k: sorted(v) for k, v in uses.items()} == {"anonymous": [(0.0, 1000), (60.0, 15)]}
+    assert none == {}

@@ -12,6 +12,7 @@ from core import jobs
 from core.db import utc_now
 from core.tables import Attempt, Prediction, Request
 from gerbench.endpoint.launch import LocalEndpoint
+from tests import rows
 from tests.worker.conftest import SAMPLES, read, submit, work
 from worker.dispatch import dispatch
 from worker.engine import Engine
@@ -259,3 +260,18 @@ def test_a_stopped_engine_leaves_what_it_did_not_send(engine: Engine, serve: Ser
     assert after.answered == after.attempts == states["done"]
     assert states["due"] == SAMPLES - after.answered
     assert states["leased"] == 0
+
+
+def test_a_restart_remembers_what_the_provider_still_counts(engine: Engine, serve: Serve) -> None:
+    endpoint = serve(rpm=5)
+    run_id = submit(engine, endpoint.base_url, batch_size=10, limits={"rpm": 5})
+    run = read(engine, run_id)
+    with engine.database.write.begin() as session:
+        jobs.pause(session, run.job_id, now=utc_now())
+        rows.past_attempts(session, run, 5, utc_now())
+        jobs.resume(session, run.job_id, now=utc_now())
+
+    engine.run(dispatch(engine, run.model_id))
+
+    assert endpoint.log == []
+    assert engine.resting[run.model_id] > engine.loop.time()

@@ -13,7 +13,13 @@ import pytest
 from tests.gerbench.cli.canned import Asked, Canned, problem
 from tests.gerbench.cli.conftest import Gerbench
 
-MADE = {"name": "faces", "digest": "0123456789abcdef", "samples": 2, "modality": "image"}
+MADE = {
+    "name": "faces",
+    "version": "faces@0123456789ab",
+    "samples": 2,
+    "modality": "image",
+    "labels": ["anger", "[red]"],
+}
 
 
 @pytest.fixture
@@ -154,18 +160,48 @@ def test_a_spec_that_is_no_object_is_wrong_usage(
 
 
 def test_a_dataset_is_shown_field_by_field(gerbench: Gerbench, canned: Canned) -> None:
-    canned.on("GET", "/v1/datasets/faces@0123", {**MADE, "spec": {"labels": ["[red]", "sad"]}})
+    canned.on("GET", "/v1/datasets/faces@0123", {**MADE, "scoring": {"headline": "uar"}})
 
     result = gerbench("datasets", "show", "faces@0123")
 
-    lines = {
-        line.split(maxsplit=1)[0]: line.split(maxsplit=1)[1].strip()
-        for line in result.stdout.splitlines()
-    }
-    assert lines == {
+    lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert {name: value.strip() for name, value in lines.items()} == {
         "name": "faces",
-        "digest": "0123456789abcdef",
+        "version": "faces@0123456789ab",
         "samples": "2",
         "modality": "image",
-        "spec.labels": "[red], sad",
+        "labels": "anger, [red]",
+        "scoring.headline": "uar",
     }
+
+
+def test_what_was_left_out_or_inferred_is_told(
+    gerbench: Gerbench, canned: Canned, faces: Path
+) -> None:
+    report = {
+        "errors": [{"path": "sad/", "reason": "is an empty folder"}],
+        "warnings": [{"path": "labels", "reason": "were inferred"}],
+    }
+    canned.on("POST", "/v1/datasets", {**MADE, "report": report}, status=201)
+
+    result = gerbench(
+        *("datasets", "import", str(faces), "--name", "faces", "--task", "facial_emotion"),
+        "--skip-faulty",
+    )
+
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert lines[0] == "faces@0123456789ab: 2 samples of image, labels anger, [red]"
+    assert lines[lines.index("Left out:") + 3] == "sad/ is an empty folder"
+    assert lines[lines.index("Take a look:") + 3] == "labels were inferred"
+
+
+def test_a_manifest_of_texts_is_sent_under_its_own_name(
+    gerbench: Gerbench, canned: Canned, tmp_path: Path
+) -> None:
+    canned.on("POST", "/v1/datasets", MADE, status=201)
+    manifest = tmp_path / "tweets.csv"
+    manifest.write_text("name,text,gt\n1,hello,happy\n")
+
+    gerbench("datasets", "import", str(manifest), "--name", "t", "--task", "tweet_sentiment")
+
+    assert b'filename="tweets.csv"' in canned.last("POST").body

@@ -115,15 +115,22 @@ def test_a_model_is_removed(gerbench: Gerbench, canned: Canned) -> None:
 
 
 def test_a_check_shows_what_came_back(gerbench: Gerbench, canned: Canned) -> None:
-    canned.on("POST", "/v1/models/local/check", {"ok": True, "latency_s": 0.2})
+    good = {"credential": "env:A", "ok": True, "result": "answered", "status": 200}
+    bad = {"credential": "env:B", "ok": False, "result": "unauthorized", "status": 401}
+    rest = {"reason": None, "latency_s": 0.2, "cost_usd": None}
+    checks = [good | rest, bad | rest]
+    found = {"name": "local", "ok": False, "credentials": checks}
+    canned.on("POST", "/v1/models/local/check", found)
+    canned.on("POST", "/v1/models/good/check", {**found, "ok": True})
 
     result = gerbench("models", "check", "local")
 
-    assert result.exit_code == 0
-    assert [line.split() for line in result.stdout.splitlines()] == [
-        ["ok", "yes"],
-        ["latency_s", "0.2"],
+    assert result.exit_code == 1
+    assert [line.split() for line in result.stdout.splitlines()[-2:]] == [
+        ["env:A", "yes", "answered", "200", "0.20", "s", "-", "-"],
+        ["env:B", "no", "unauthorized", "401", "0.20", "s", "-", "-"],
     ]
+    assert gerbench("models", "check", "good").exit_code == 0
 
 
 def test_a_check_that_fails_says_why(gerbench: Gerbench, canned: Canned) -> None:
