@@ -87,15 +87,6 @@ def rows(client: Client, job: Json, kind: str, run: int = 0) -> list[Json]:
     return list(client.items(path("runs", job["runs"][run]["id"], kind)))
 
 
-def in_flight(client: Client, job: Json, count: int) -> None:
-    """Return once so many calls of a job are under way at once."""
-
-    def under_way() -> bool:
-        return counts(rows(client, job, "attempts"), "result").get("sent", 0) >= count
-
-    eventually(under_way, 30, lambda: now(client, job)["progress"])
-
-
 def said(predictions: Iterable[Json]) -> dict[str, Any]:
     """Return what a run says of each sample, by its name."""
     return {p["sample"]["name"]: (p["outcome"], p["label"], p["ranked"]) for p in predictions}
