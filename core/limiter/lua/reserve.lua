@@ -60,7 +60,7 @@ local function opening(account, known)
   if log_at > at then at, why = log_at, log_why end
   local gate_at, gate_why = gated(state, known)
   if gate_at > at then at, why = gate_at, gate_why end
-  local careful = not known.rpm or state.found or now < state.requests.trust
+  local careful = not known.rpm or state.found or not fresh(state.requests)
   return {at, why, true, careful and math.min(horizon, CAREFUL) or horizon}
 end
 

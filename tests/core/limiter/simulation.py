@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from random import Random
 from typing import Protocol
+from uuid import uuid4
 
 from core.limiter.interface import Cost, Grant, Health, Limiter, SeenLimits
 from core.rules.headers import Seen
@@ -171,6 +172,7 @@ class Simulation:
         self.total = requests
         self.done = self.asked = 0
         self._events: list[tuple[float, int, str, tuple[object, ...]]] = []
+        self.model = uuid4().hex
         self._numbers = itertools.count()
         self._asking = 0
 
@@ -191,7 +193,7 @@ class Simulation:
         while self.left:
             self.asked += 1
             room = await self.limiter.reserve(
-                "m",
+                self.model,
                 self.limits,
                 ["key"],
                 Cost(tokens=self.left[0]),
@@ -212,14 +214,14 @@ class Simulation:
 
     async def on_reply(self, tokens: int, grant: Grant, good: bool, seen: SeenLimits) -> None:
         """Settle a call."""
-        await self.limiter.settle("m", grant, tokens=tokens if good else None)
-        await self.limiter.observe("m", grant.credential, seen, grant=grant)
+        await self.limiter.settle(self.model, grant, tokens=tokens if good else None)
+        await self.limiter.observe(self.model, grant.credential, seen, grant=grant)
         if good:
             self.done += 1
         else:
             self.left.append(tokens)
             await self.limiter.penalize(
-                "m", grant.credential, health=Health.THROTTLED, wait_s=None, reason="429"
+                self.model, grant.credential, health=Health.THROTTLED, wait_s=None, reason="429"
             )
         self._ask_in(0.0)
 
