@@ -90,7 +90,8 @@ class Call:
         """Write the attempt, send it, and settle what came back."""
         secret = await self._secret(grant)
         await asyncio.sleep(grant.delay_s)
-        opened = await self._open(body, grant)
+        stopping = self.turnstile.engine.stopping.is_set()
+        opened = None if stopping else await self._open(body, grant)
         if opened is None:
             await self.turnstile.back_out(grant)
             raise GivenBack

@@ -107,11 +107,13 @@ class Slice:
         """Begin a call."""
         task = self._engine.loop.create_task(self._carry(call))
         self._calls.add(task)
+        self._engine.calls.add(task)
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         """Forget a call and wake whoever waits for one to end."""
         self._calls.discard(task)
+        self._engine.calls.discard(task)
         self._ended.set()
 
     async def _carry(self, call: Call) -> None:

@@ -20,7 +20,7 @@ from worker.writer import Writer
 
 T = TypeVar("T")
 
-STOP_S = 4.0
+STOP_S = 3.0
 """How long a stop waits for calls under way; a call that takes longer becomes unknown."""
 
 PREPARERS = 4
@@ -46,6 +46,8 @@ class Engine:
         """Models of whose past calls the limiter has been told."""
         self.planning: set[UUID] = set()
         """Runs that this process is planning."""
+        self.calls: set[asyncio.Task[None]] = set()
+        """Calls under way or waiting for their turn, of all slices."""
         self.resting: dict[UUID, float] = {}
         """Models that have no room before this moment of the loop's clock."""
         self.stopping = asyncio.Event()
@@ -90,9 +92,10 @@ class Engine:
         """End the slices, then the clients."""
         self.stopping.set()
         if self._slices:
-            _, late = await asyncio.wait(self._slices, timeout=STOP_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.wait(self._slices, timeout=STOP_S)
+        for call in self.calls:
+            call.cancel()
+        # A slice ends with its calls.
+        await asyncio.gather(*self._slices, return_exceptions=True)
         await self.client.aclose()
         await self.limiter.close()

@@ -38,8 +38,11 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Take no more work, end what is under way, and close."""
+        # Celery needs a second to notice; calls under way may use it.
+        controller = threading.Thread(target=self._controller.stop, name="worker-stop")
+        controller.start()
         self.engine.stop()
-        self._controller.stop()
+        controller.join()
         self._thread.join()
 
 

@@ -80,13 +80,15 @@ class Writer:
         except Exception as error:
             if len(group) == 1:
                 log.exception("write failed", write=type(group[0][0]).__name__)
-                group[0][1].set_exception(error)
+                if _is_awaited(group[0][1]):
+                    group[0][1].set_exception(error)
                 return
             for single in group:
                 self._commit([single])
             return
         for (_, future), result in zip(group, results, strict=True):
-            future.set_result(result)
+            if _is_awaited(future):
+                future.set_result(result)
 
     def _transact(self, items: Sequence[Write]) -> list[Opened | None]:
         """Commit some writes, however long the database is away."""
@@ -111,3 +113,8 @@ class Writer:
             with self._database.write.begin() as session:
                 jobs.stop(session, run_id, reason, now=utc_now())
         return [next(opened) if isinstance(item, Opening) else None for item in items]
+
+
+def _is_awaited(future: Future[Opened | None]) -> bool:
+    """Tell whether a call still waits for its write; one that a stop cut off does not."""
+    return future.set_running_or_notify_cancel()

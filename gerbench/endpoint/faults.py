@@ -114,8 +114,9 @@ def distorted(items: list[Item], draw: Draw, options: EndpointOptions) -> list[I
     """Return the answer's items with whatever goes wrong in them."""
     for purpose, share, distort in (
         ("stray", options.stray_share, with_stray_label),
-        ("missing", options.missing_share, with_missing_items),
+        # Before any are left out: a surplus item must not take the name of one that is missing.
         ("wrong_count", options.wrong_count_share, with_surplus_items),
+        ("missing", options.missing_share, with_missing_items),
         ("reorder", options.reorder_share, reordered),
     ):
         if draw.hits(purpose, share):

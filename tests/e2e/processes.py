@@ -1,0 +1,149 @@
+"""Real processes of gerbench: started, watched and ended by their own id."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from gerbench.client import Client, Json, connect
+from gerbench.folder import find
+
+ROOT = Path(__file__).parents[2]
+POLL_S = 0.05
+START_S = 60
+STOP_S = 20
+FOREIGN = ("GERBENCH_", "OPENAI_", "MODEL")
+"""What a developer's shell may hold and a test must not see."""
+
+STARTED: list["Process"] = []
+"""Those of the tests so far, for the report of one that fails."""
+
+T = TypeVar("T")
+
+
+def eventually(
+    condition: Callable[[], T | None], seconds: float, told: Callable[[], object] = str
+) -> T:
+    """Return the first true value of a condition; fail when none comes in time."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {value} {told()}"
+        time.sleep(POLL_S)
+    return value
+
+
+class Process:
+    """`python -m gerbench …` with its output in a file."""
+
+    def __init__(
+        self, *arguments: object, log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.arguments = [str(argument) for argument in arguments]
+        self._path = log
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+        with log.open("ab") as file:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "gerbench", *self.arguments],
+                cwd=ROOT,
+                env={**inherited, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
+        STARTED.append(self)
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def output(self) -> str:
+        return self._path.read_text(errors="replace")
+
+    @property
+    def code(self) -> int | None:
+        return self._popen.poll()
+
+    def says(self, words: str, seconds: float = START_S) -> None:
+        """Wait until it prints some words."""
+        eventually(lambda: words in self.output or self.code is not None, seconds)
+        assert words in self.output, f"{self.arguments} exited with {self.code}:\n{self.output}"
+
+    def wait(self, seconds: float) -> int:
+        """Return the exit code."""
+        return self._popen.wait(seconds)
+
+    def kill(self) -> None:
+        """End it as a power failure would: no handler runs."""
+        self._popen.send_signal(signal.SIGKILL)
+        self._popen.wait(STOP_S)
+
+    def terminate(self) -> tuple[int, float]:
+        """Ask it to stop; return the exit code and the seconds it took."""
+        began = time.monotonic()
+        self._popen.send_signal(signal.SIGTERM)
+        return self._popen.wait(STOP_S), time.monotonic() - began
+
+    def end(self) -> None:
+        """See to it that it is gone."""
+        if self.code is None:
+            try:
+                self.terminate()
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+@contextmanager
+def running(
+    *arguments: object, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Process]:
+    """Run a command for as long as it is needed."""
+    process = Process(*arguments, log=log, environment=environment)
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+class Up:
+    """`gerbench up` on a data folder: embedded mode."""
+
+    def __init__(self, data: Path, process: Process) -> None:
+        self.data = data
+        self.process = process
+        self.url = str(eventually(self._announced, START_S, lambda: process.output)["url"])
+        self.client: Client = connect(data)
+
+    def _announced(self) -> Json | None:
+        """Return what this very process announced; a killed one leaves its own behind."""
+        assert self.process.code is None, self.process.output
+        found = find(self.data)
+        return found if found and found["pid"] == self.process.pid else None
+
+
+@contextmanager
+def up(
+    data: Path, *arguments: object, environment: Mapping[str, str] | None = None
+) -> Iterator[Up]:
+    """Run the service on a folder, with a client of it."""
+    data.mkdir(exist_ok=True)
+    log = data.with_name(f"{data.name}.log")
+    command = ("up", "--port", 0, "--data", data, *arguments)
+    with running(*command, log=log, environment=environment) as process:
+        service = Up(data, process)
+        with service.client:
+            yield service
+
+
+def finished(
+    *arguments: object, log: Path, environment: Mapping[str, str] | None = None, seconds: float = 60
+) -> Process:
+    """Run a command to its end."""
+    with running(*arguments, log=log, environment=environment) as process:
+        process.wait(seconds)
+    return process
