@@ -21,7 +21,6 @@ from core.errors import (
     MissingCredential,
     NotFound,
     NotReady,
-    ProviderUnreachable,
     TooLarge,
     Unauthorized,
 )
@@ -36,7 +35,6 @@ STATUS: dict[type[DomainError], int] = {
     Forbidden: status.HTTP_403_FORBIDDEN,
     TooLarge: status.HTTP_413_CONTENT_TOO_LARGE,
     MissingCredential: status.HTTP_422_UNPROCESSABLE_CONTENT,
-    ProviderUnreachable: status.HTTP_424_FAILED_DEPENDENCY,
     NotReady: status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 

@@ -14,7 +14,7 @@ def resolve(ref: CredentialRef) -> str:
     """Return the secret itself; neither log nor store it."""
     if ref.env is not None:
         secret = os.environ.get(ref.env, "").strip()
-        remedy = f"set {ref.env} in the environment of the worker"
+        remedy = f"set {ref.env} in the environment of the process that calls the model"
     else:
         secret = _read(Path(ref.file or ""))
         remedy = f"write it to {ref.file} where the worker can read it"

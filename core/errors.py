@@ -104,12 +104,6 @@ class MissingCredential(DomainError):
     code = "missing_credential"
 
 
-class ProviderUnreachable(DomainError):
-    """A model's endpoint did not answer a check."""
-
-    code = "provider_unreachable"
-
-
 class NotReady(DomainError):
     """The database or the broker does not answer."""
 

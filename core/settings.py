@@ -14,7 +14,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GERBENCH_", frozen=True)
 
-    data: Path = Field(Path("var"), description="Database, media, spool and admin.key")
+    data: Path = Field(Path("var"), description="Database, media, scratch space and admin.key")
     database_url: SecretStr | None = Field(
         None, description="postgresql+psycopg://…; unset: SQLite in the data folder"
     )

@@ -16,7 +16,8 @@ class DataFolder:
     """A data folder in the hands of this process until it is closed or dies."""
 
     def __init__(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
+        # Raw responses and media are for the service's own user.
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = path
         self._lock = self._hold()
 

@@ -55,10 +55,6 @@ class Service:
                 self._stack.callback(process.stop)
         self._folder.announce(self.url)
 
-    def alive(self) -> bool:
-        """Tell whether the API still runs."""
-        return self._thread.is_alive()
-
     def stop(self) -> None:
         """Stop the clock, the worker, the API, in this order."""
         self._stack.close()

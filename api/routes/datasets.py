@@ -71,7 +71,8 @@ def import_dataset(
         )
     if not report.new:
         response.status_code = status.HTTP_200_OK
-    response.headers["Location"] = request.app.url_path_for("get_dataset", name=dataset.name)
+    version = datasets.version(dataset)
+    response.headers["Location"] = request.app.url_path_for("get_dataset", name=version)
     return DatasetImported.made(dataset, report)
 
 

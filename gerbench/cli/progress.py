@@ -27,6 +27,8 @@ STYLES: Mapping[str, str] = {
     "pending": "dim",
 }
 WINDOW_SECONDS = 30.0
+JPEG_QUALITY = 95
+"""The usual one; only others are shown."""
 MINUTE, HOUR = 60, 3600
 CENT = 0.01
 
@@ -137,9 +139,14 @@ def duration(span: float) -> str:
 def condition(item: Mapping[str, Any]) -> str:
     """Return what a run holds fixed, in short."""
     held = item.get("condition") or {}
-    parts = [held.get(name) for name in ("modality", "template", "color", "detail")]
+    pictures = () if held.get("modality") == "text" else ("color", "detail")
+    parts = [held.get(name) for name in ("modality", "template", *pictures)]
     if held.get("frames"):
         parts.append(f"{held['frames']} frames")
+    if held.get("longest_side"):
+        parts.append(f"{held['longest_side']} px")
+    if held.get("jpeg_quality", JPEG_QUALITY) != JPEG_QUALITY:
+        parts.append(f"q{held['jpeg_quality']}")
     return plain(" ".join(str(part) for part in parts if part))
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from core import logs
+from core.errors import InvalidInput
 from core.settings import Settings
 from gerbench.cli.output import screen
 from gerbench.service import Service
@@ -18,7 +19,7 @@ console = screen()
 
 Data = Annotated[
     Path | None,
-    typer.Option(help="Data folder [default: $GERBENCH_DATA, else ./var]", file_okay=False),
+    typer.Option(help="Data folder. Default: GERBENCH_DATA, else ./var.", file_okay=False),
 ]
 
 
@@ -37,7 +38,8 @@ def up(
     try:
         service.start()
         console.print(f"gerbench listens on {service.url} (documentation: {service.url}/docs)")
-        console.print(f"admin key: {settings.data / 'admin.key'}   stop: Ctrl-C")
+        key = "GERBENCH_ADMIN_KEY" if settings.admin_key else settings.data / "admin.key"
+        console.print(f"admin key: {key}   stop: Ctrl-C")
         wait_for_signal()
     finally:
         service.stop()
@@ -47,7 +49,7 @@ def up(
 def worker(data: Data = None) -> None:
     """Work on jobs: any number of these may run, on any number of machines."""
     _log()
-    process = WorkerProcess(settings_with(data))
+    process = WorkerProcess(_shared(data))
     process.start()
     console.print("worker is ready")
     wait_for_signal()
@@ -57,7 +59,7 @@ def worker(data: Data = None) -> None:
 def beat(data: Data = None) -> None:
     """Send the tick that keeps the queue moving; one is enough, two do no harm."""
     _log()
-    process = BeatProcess(settings_with(data))
+    process = BeatProcess(_shared(data))
     process.start()
     console.print("beat is ready")
     wait_for_signal()
@@ -67,6 +69,17 @@ def beat(data: Data = None) -> None:
 def settings_with(data: Path | None) -> Settings:
     """Return the settings, with the data folder that a flag named."""
     return Settings() if data is None else Settings(data=data)
+
+
+def _shared(data: Path | None) -> Settings:
+    """Return settings that several processes work under. Raises InvalidInput for others."""
+    settings = settings_with(data)
+    if settings.database_url is None or settings.broker_url is None:
+        raise InvalidInput(
+            "a worker or a beat of its own shares its database and its broker with the API:"
+            " set GERBENCH_DATABASE_URL and GERBENCH_BROKER_URL, or let `gerbench up` do the work"
+        )
+    return settings
 
 
 def wait_for_signal() -> None:

@@ -9,7 +9,8 @@ from gerbench.cli.output import plain
 from gerbench.client import Json
 
 STYLES = {"done": "green", "split": "yellow", "failed": "red", "cancelled": "magenta"}
-COUNTS = ("failures", "throttles", "refusals")
+COUNTS = ("failure", "throttle", "refusal")
+"""What a request met, by the name of one; its field has the plural."""
 
 
 def requests_tree(run_id: str, requests: Iterable[Json], *, every: bool = False) -> Tree:
@@ -43,13 +44,18 @@ def _grow(above: Tree, request: Json, children: dict[int | None, list[Json]]) ->
 def _line(request: Json) -> Text:
     """Return one request: why it exists, how it stands, and what it met."""
     size, attempts = request["size"], request["attempts"]
-    met = ", ".join(f"{request[word]} {word}" for word in COUNTS if request.get(word))
+    met = ", ".join(_count(request[f"{word}s"], word) for word in COUNTS if request.get(f"{word}s"))
     text = Text.assemble(
         (f"#{request['id']} ", "bold"),
-        f"{request['cause']}, {size} sample{'s' * (size != 1)}: ",
+        f"{request['cause']}, {_count(size, 'sample')}: ",
         (request["state"], STYLES.get(request["state"], "cyan")),
-        (f"  {attempts} attempt{'s' * (attempts != 1)}" + (f" ({met})" if met else ""), "dim"),
+        (f"  {_count(attempts, 'attempt')}" + (f" ({met})" if met else ""), "dim"),
     )
     if request.get("reason"):
         text.append(f"  {plain(request['reason'])}", "dim italic")
     return text
+
+
+def _count(number: int, word: str) -> str:
+    """Return a number of things, in words."""
+    return f"{number} {word}{'s' * (number != 1)}"

@@ -35,7 +35,7 @@ def test_a_missing_variable_is_told_where_to_set_it(
         monkeypatch.setenv("LOCAL_KEY", value)
     ref = CredentialRef(env="LOCAL_KEY")
 
-    with pytest.raises(MissingCredential, match="set LOCAL_KEY in the environment of the worker"):
+    with pytest.raises(MissingCredential, match="set LOCAL_KEY in the environment of the process"):
         credentials.resolve(ref)
     assert not credentials.is_present(ref)
 

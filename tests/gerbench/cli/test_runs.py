@@ -158,7 +158,7 @@ def test_the_tree_of_requests_tells_why_each_exists(gerbench: Gerbench, canned: 
 
     assert result.stdout.splitlines() == [
         f"run {RUN}: 5 requests",
-        "├── #2 planned, 20 samples: split  1 attempt (1 refusals)  content_filter",
+        "├── #2 planned, 20 samples: split  1 attempt (1 refusal)  content_filter",
         "│   ├── #4 refusal, 10 samples: done  1 attempt",
         "│   └── #5 refusal, 10 samples: done  3 attempts (2 throttles)",
         "└── 2 answered at once (--every lists them)",
