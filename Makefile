@@ -36,7 +36,7 @@ $(READY): $(LOCK) pyproject.toml
 	@echo "Setting up $(VENV) with $$("$(PYTHON)" --version): once, a minute or two"
 ifneq ($(UV),)
 	@test -x $(BIN)/python || "$(UV)" venv --quiet --allow-existing --python "$(PYTHON)" $(VENV)
-	@"$(UV)" pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: $(LOCK)
+	@"$(UV)" pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes --only-binary :all: $(LOCK)
 	@"$(UV)" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
 	@test -x $(BIN)/pip || "$(PYTHON)" -m venv $(VENV)

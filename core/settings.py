@@ -48,7 +48,7 @@ class Settings(BaseSettings):
         """Return the URL of the Celery broker."""
         if self.broker_url is not None:
             return self.broker_url.get_secret_value()
-        return "memory://"
+        return "memory://localhost"
 
     @property
     def media(self) -> str:

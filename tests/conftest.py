@@ -7,12 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from sqlalchemy import URL, NullPool, create_engine, make_url, text
 
 import core.tables  # noqa: F401 - fills Base.metadata
 from core.db import Base, Database
 from tests import servers
+
+# How long an example takes depends on what else the machine does. CI's own profile stays below.
+hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 SESSION = pytest.StashKey[Path]()
 MakeDatabase = Callable[..., str]

@@ -5,23 +5,22 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.limiter.interface import Grant, NeverFits
-from core.rules.parsing import is_refusal_prose, parse
-from core.rules.tokens import estimate
-
 from core import credentials
 from core.attempts import Heard, Opened, Opening
 from core.db import utc_now
 from core.errors import InvalidMedia, MissingCredential
 from core.leases import Leased
+from core.limiter.interface import Grant, NeverFits
 from core.media.prepare import prepare
 from core.providers.adapters import Adapter, adapter_for
 from core.providers.body import Body
 from core.rules.money import cost_nano
+from core.rules.parsing import is_refusal_prose, parse
 from core.rules.pictures import Item, Prompt
 from core.rules.readings import Exchange, Parsed, Reading
 from core.rules.specs import CredentialRef
 from core.rules.strategy import Verdict, decide
+from core.rules.tokens import estimate
 from core.settling import Settlement
 from core.vocabulary import Result
 from worker.contexts import RunContext, SampleInput

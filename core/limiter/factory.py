@@ -2,6 +2,7 @@
 
 from core.limiter.interface import Limiter
 from core.limiter.memory import MemoryLimiter
+from core.limiter.redis import RedisLimiter
 
 
 def create_limiter(broker_url: str) -> Limiter:
@@ -9,4 +10,10 @@ def create_limiter(broker_url: str) -> Limiter:
 
     `memory://` is this process; redis://, rediss:// and valkey:// are shared by all processes.
     """
-    return MemoryLimiter()
+    scheme, _, rest = broker_url.partition("://")
+    if scheme == "memory":
+        return MemoryLimiter()
+    scheme = scheme.replace("valkey", "redis")
+    if scheme not in {"redis", "rediss"}:
+        raise ValueError(f"no limiter goes with a broker at {scheme}://; use memory or redis")
+    return RedisLimiter(f"{scheme}://{rest}")

@@ -41,9 +41,10 @@ FULL_WAIT_S = 0.25
 """When to ask again where all room is under way: nobody knows when a call ends."""
 
 CAREFUL_S = 0.25
-"""How far ahead room is reserved at most while the rate is being found.
+"""How far ahead room is reserved at most while the rate is being found, or nothing was told.
 
-What was reserved ahead of a 429 is sent all the same, and turned away too.
+What was reserved ahead of a 429 is sent all the same, and turned away too; what was reserved at an
+even pace ahead of the news that it may all go at once still goes at that pace.
 """
 
 
@@ -108,7 +109,7 @@ class Account:
         for opening in (logged, gated):
             if opening.at > at:
                 at, why = opening.at, opening.why
-        careful = self.pace.searching(known.rpm) or now < self.requests.trust
+        careful = self.pace.searching(known.rpm) or not self.requests.fresh(now)
         return Opening(at, why, reach=min(horizon, CAREFUL_S) if careful else horizon)
 
     def take(

@@ -168,14 +168,7 @@ def score(
         },
         per_class=_per_class(tally, labels),
         confusion=_confusion(tally, labels),
-        baselines=Baselines(
-            majority=baselines.majority(support, rules.headline),
-            random=baselines.random(support, rules.headline),
-            accuracy=Baseline(
-                majority=baselines.majority(support, "accuracy"),
-                random=baselines.random(support, "accuracy"),
-            ),
-        ),
+        baselines=_baselines(support, rules.headline),
     )
 
 
@@ -255,6 +248,17 @@ def _confusion(tally: _Tally, labels: Sequence[str]) -> Confusion:
         labels=tuple(labels),
         columns=(*labels, *(str(column) for column in EXTRA_COLUMNS)),
         counts=tuple(tuple(row) for row in shown),
+    )
+
+
+def _baselines(support: Floats, headline: MetricName) -> Baselines:
+    return Baselines(
+        majority=baselines.majority(support, headline),
+        random=baselines.random(support, headline),
+        accuracy=Baseline(
+            majority=baselines.majority(support, "accuracy"),
+            random=baselines.random(support, "accuracy"),
+        ),
     )
 
 

@@ -19,7 +19,8 @@ PATCH_SIDE, MOST_PATCHES = 32, 1536
 PART_OVERHEAD = 4
 """Tokens that frame a message or one part of it."""
 
-_WORD = re.compile(r"[^\W_]+|[^\w\s]", re.ASCII)
+_WORD = re.compile(r"[^\W_]+|[^\w\s]+", re.ASCII)
+"""A word, or signs in a row."""
 
 ImageRule = Literal["tiles", "patches"]
 

@@ -41,7 +41,7 @@ SAMPLES = (
     Column("id", "id", right=True),
     Column("name", "name"),
     Column("target", "target"),
-    Column("text", "text"),
+    Column("text", "text", wrap=True),
     Column("media", lambda item: len(item.get("media") or ()), right=True),
 )
 

@@ -30,18 +30,42 @@ INTERRUPTED = 130
 COLUMNS = (
     Column("job", short("id")),
     Column("status", "status"),
-    Column("dataset", "dataset"),
-    Column("models", lambda job: sorted({run["model"] for run in job.get("runs") or ()})),
-    Column("runs", lambda job: len(job.get("runs") or ()), right=True),
-    Column("samples", "progress.samples", right=True),
-    Column("ended", progress.ended, right=True),
+    Column("dataset", "dataset", wrap=True),
+    Column("models", lambda job: sorted({run["model"] for run in job["runs"]}), wrap=True),
+    Column("runs", lambda job: len(job["runs"]), right=True),
+    Column("ended", lambda job: f"{progress.ended(job)}/{job['progress']['samples']}", right=True),
     Column("cost", progress.cost, right=True),
-    Column("created", lambda job: moment(job["created_at"])),
-    Column("reason", "reason"),
+    Column("created", lambda job: moment(job["created_at"]), wrap=True),
+    Column("reason", "reason", wrap=True),
 )
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Its first characters are enough.")]
 Interval = Annotated[float, typer.Option(min=0.01, metavar="S", help="Seconds between looks.")]
+Dataset = Annotated[str | None, typer.Option(metavar="NAME[@VERSION]", help="Imported before.")]
+Models = Annotated[list[str] | None, typer.Option(help="Repeatable.")]
+Modalities = Annotated[
+    list[Modality] | None, typer.Option(help="Default: the dataset's own; repeatable.")
+]
+Templates = Annotated[list[str] | None, typer.Option(metavar="NAME[@VERSION]", help="Repeatable.")]
+Frames = Annotated[list[int] | None, typer.Option(min=1, help="Frames of each video; repeatable.")]
+Colors = Annotated[list[Color] | None, typer.Option(help="Repeatable.")]
+Details = Annotated[list[Detail] | None, typer.Option(help="Repeatable.")]
+Repeats = Annotated[int | None, typer.Option(min=1, help="Runs of each kind. Default: 1.")]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, help="Samples in a request. Default: by modality.")
+]
+SampleLimit = Annotated[
+    int | None, typer.Option(min=1, help="Only so many samples, drawn by the seed.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of the samples' order.")]
+Priority = Annotated[int | None, typer.Option(help="Higher goes first. Default: 0.")]
+Tags = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")]
+JobFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The whole job as JSON, - for stdin."),
+]
+IdempotencyKey = Annotated[str | None, typer.Option(help="The same key and body make one job.")]
+Follow = Annotated[bool, typer.Option("--watch", help="Watch it until it ends.")]
 
 
 @app.command(
@@ -55,41 +79,22 @@ Interval = Annotated[float, typer.Option(min=0.01, metavar="S", help="Seconds be
 )
 def submit_job(
     *,
-    dataset: Annotated[
-        str | None, typer.Option(metavar="NAME[@VERSION]", help="Imported before.")
-    ] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
-    modality: Annotated[
-        list[Modality] | None, typer.Option(help="Default: the dataset's own; repeatable.")
-    ] = None,
-    template: Annotated[
-        list[str] | None, typer.Option(metavar="NAME[@VERSION]", help="Repeatable.")
-    ] = None,
-    frames: Annotated[
-        list[int] | None, typer.Option(min=1, help="Frames of each video; repeatable.")
-    ] = None,
-    color: Annotated[list[Color] | None, typer.Option(help="Repeatable.")] = None,
-    detail: Annotated[list[Detail] | None, typer.Option(help="Repeatable.")] = None,
-    repeats: Annotated[
-        int | None, typer.Option(min=1, help="Runs of each kind. Default: 1.")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Samples in a request. Default: by modality.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many samples, drawn by the seed.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of the samples' order.")] = None,
-    priority: Annotated[int | None, typer.Option(help="Higher goes first. Default: 0.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The whole job as JSON, - for stdin."),
-    ] = None,
-    idempotency_key: Annotated[
-        str | None, typer.Option(help="The same key and body make one job.")
-    ] = None,
-    follow: Annotated[bool, typer.Option("--watch", help="Watch it until it ends.")] = False,
+    dataset: Dataset = None,
+    model: Models = None,
+    modality: Modalities = None,
+    template: Templates = None,
+    frames: Frames = None,
+    color: Colors = None,
+    detail: Details = None,
+    repeats: Repeats = None,
+    batch_size: BatchSize = None,
+    limit: SampleLimit = None,
+    seed: Seed = None,
+    priority: Priority = None,
+    tag: Tags = None,
+    file: JobFile = None,
+    idempotency_key: IdempotencyKey = None,
+    follow: Follow = False,
     interval: Interval = INTERVAL,
     data: Data = None,
     as_json: AsJson = False,

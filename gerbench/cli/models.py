@@ -25,12 +25,12 @@ def credentials(item: Json) -> str:
 COLUMNS = (
     Column("name", "name"),
     Column("model", "model"),
-    Column("address", "base_url"),
+    Column("address", "base_url", wrap=True),
     Column("rpm", "limits.rpm", right=True),
     Column("tpm", "limits.tpm", right=True),
     Column("rpd", "limits.rpd", right=True),
     Column("concurrency", "limits.concurrency", right=True),
-    Column("credentials", credentials),
+    Column("credentials", credentials, wrap=True),
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
@@ -193,7 +193,7 @@ CHECKS = (
     Column("status", "status", right=True),
     Column("latency", lambda item: seconds(item["latency_s"]), right=True),
     Column("cost", lambda item: money(item["cost_usd"]), right=True),
-    Column("reason", "reason"),
+    Column("reason", "reason", wrap=True),
 )
 
 FIELDS: dict[str, tuple[str, ...]] = {

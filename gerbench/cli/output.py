@@ -10,6 +10,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,8 @@ ROWS = 50
 """Shown on a screen where no limit is given."""
 PIPE_WIDTH = 10_000
 """Where no person looks, lines are as long as they are."""
+LEAST = 10
+"""Characters that a column keeps whose lines are broken."""
 NOTHING = "-"
 ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """What a terminal would obey rather than show, and what no encoding takes."""
@@ -72,6 +75,8 @@ class Column:
     value: str | Callable[[Json], Any]
     """A dotted path such as `progress.answered`, or a function."""
     right: bool = False
+    wrap: bool = False
+    """Whether its lines may be broken where a screen is narrow; those of the others are not."""
 
     def text(self, item: Json) -> str:
         """Return the cell of an item."""
@@ -79,7 +84,10 @@ class Column:
         return plain(value)
 
 
-FAULTS = (Column("file", "path"), Column("what is wrong with it", "reason"))
+FAULTS = (
+    Column("file", "path", wrap=True),
+    Column("what is wrong with it", "reason", wrap=True),
+)
 """Columns of an import's report."""
 
 
@@ -103,11 +111,15 @@ def short(place: str) -> Callable[[Json], str | None]:
 
 def table(*heads: str | Column) -> Table:
     """Return an empty table in the style of all of them."""
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for head in heads:
-        right = isinstance(head, Column) and head.right
-        name = head.head if isinstance(head, Column) else head
-        made.add_column(Text(name), justify="right" if right else "left")
+        column = head if isinstance(head, Column) else Column(head, head)
+        made.add_column(
+            Text(column.head),
+            justify="right" if column.right else "left",
+            no_wrap=not column.wrap,
+            min_width=LEAST if column.wrap else len(column.head),
+        )
     return made
 
 
@@ -117,6 +129,13 @@ def rows(items: Iterable[Json], columns: Sequence[Column]) -> Table:
     for item in items:
         made.add_row(*(Text(column.text(item)) for column in columns))
     return made
+
+
+def print_whole(console: Console, table: Table) -> None:
+    """Print a table; on a screen too narrow its lines run over, but no column is cut off."""
+    options = console.options.update(max_width=PIPE_WIDTH)
+    console.width = max(console.width, Measurement.get(console, options, table).minimum)
+    console.print(table)
 
 
 def print_items(
@@ -134,7 +153,10 @@ def print_items(
     most = limit or ROWS
     found = list(items(most + 1))
     console = screen()
-    console.print(rows(found[:most], columns) if found else none)
+    if found:
+        print_whole(console, rows(found[:most], columns))
+    else:
+        console.print(none)
     if len(found) > most:
         screen(stderr=True).print("There are more: --limit N shows more, --json all")
 

@@ -91,6 +91,12 @@ def outcomes(item: Json) -> Text:
     return Text("  ").join(parts)
 
 
+def happened(item: Json) -> str:
+    """Return the samples by outcome, without the outcomes that none had."""
+    counts = item["progress"]
+    return ", ".join(f"{counts[word]} {word}" for word in (*Outcome, "pending") if counts[word])
+
+
 def _pace(job: Json, rate: float | None) -> list[str]:
     pace = [] if rate is None else [f"{rate:.1f} samples/s"]
     if job.get("eta_seconds") is not None:
@@ -140,14 +146,11 @@ def condition(item: Mapping[str, Any]) -> str:
 RUNS = (
     Column("run", short("id")),
     Column("model", "model"),
-    Column("condition", condition),
-    Column("repeat", "repeat", right=True),
+    Column("condition", condition, wrap=True),
+    Column("#", "repeat", right=True),
     Column("status", "status"),
     Column("samples", "progress.samples", right=True),
-    Column("answered", "progress.answered", right=True),
-    Column("refused", "progress.refused", right=True),
-    Column("unparsed", "progress.unparsed", right=True),
-    Column("failed", "progress.failed", right=True),
+    Column("outcomes", happened, wrap=True),
     Column("cost", cost, right=True),
 )
 

@@ -31,16 +31,16 @@ app = typer.Typer(
 COLUMNS = (
     progress.RUNS[0],
     Column("job", short("job")),
-    Column("dataset", "dataset"),
+    Column("dataset", "dataset", wrap=True),
     *progress.RUNS[1:],
 )
 PREDICTIONS = (
-    Column("sample", "sample.name"),
+    Column("sample", "sample.name", wrap=True),
     Column("target", "sample.target"),
     Column("outcome", "outcome"),
     Column("label", "label"),
     Column("right", lambda item: item["rank"] == 1 if item.get("label") else None),
-    Column("ranked", "ranked"),
+    Column("ranked", "ranked", wrap=True),
     Column("attempt", "attempt_id", right=True),
 )
 ATTEMPTS = (
@@ -49,12 +49,12 @@ ATTEMPTS = (
     Column("number", "number", right=True),
     Column("result", "result"),
     Column("status", "status", right=True),
-    Column("sent", lambda item: moment(item["sent_at"])),
+    Column("sent", lambda item: moment(item["sent_at"]), wrap=True),
     Column("latency", lambda item: progress.seconds(item.get("latency_s")), right=True),
     Column("tokens in", "prompt_tokens", right=True),
     Column("out", "completion_tokens", right=True),
     Column("cost", lambda item: progress.money(item.get("cost_usd")), right=True),
-    Column("reason", "reason"),
+    Column("reason", "reason", wrap=True),
 )
 
 RunId = Annotated[str, typer.Argument(metavar="ID", help="Its first characters are enough.")]

@@ -6,15 +6,15 @@ import threading
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
-from rich.console import Console
 
+from core import logs
 from core.settings import Settings
+from gerbench.cli.output import screen
 from gerbench.service import Service
 from worker.process import BeatProcess, WorkerProcess
 
-console = Console()
+console = screen()
 
 Data = Annotated[
     Path | None,
@@ -32,7 +32,7 @@ def up(
 ) -> None:
     """Run the service: the API and, unless --no-worker, the worker and its clock."""
     settings = settings_with(data)
-    log_to_stderr()
+    _log()
     service = Service(settings, host=host, port=port, worker=worker)
     try:
         service.start()
@@ -46,7 +46,7 @@ def up(
 
 def worker(data: Data = None) -> None:
     """Work on jobs: any number of these may run, on any number of machines."""
-    log_to_stderr()
+    _log()
     process = WorkerProcess(settings_with(data))
     process.start()
     console.print("worker is ready")
@@ -56,7 +56,7 @@ def worker(data: Data = None) -> None:
 
 def beat(data: Data = None) -> None:
     """Send the tick that keeps the queue moving; one is enough, two do no harm."""
-    log_to_stderr()
+    _log()
     process = BeatProcess(settings_with(data))
     process.start()
     console.print("beat is ready")
@@ -77,7 +77,7 @@ def wait_for_signal() -> None:
     stopped.wait()
 
 
-def log_to_stderr() -> None:
-    """Send warnings and worse to standard error, one line each."""
+def _log() -> None:
+    """Send warnings and worse to standard error, whoever has them."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    logs.configure()

@@ -20,10 +20,10 @@ FIGURES: Mapping[str, str] = {
 COVERAGE = ("answered", "refused", "unparsed", "failed", "pending")
 BRIEF: Mapping[str, str] = {"out_of_vocabulary": "other"}
 """Heads of the confusion matrix that are shorter on a screen."""
-WIDE = 14
-"""Columns of a confusion matrix beyond which they are numbered, not named."""
-HEAD = 7
-"""Letters of a label over its column; the rows name it in full."""
+FEW, LONG = 6, 10
+"""Columns of a confusion matrix, and the characters of a head that there is room for then."""
+MANY, SHORT = 9, 5
+"""The same for most matrices; columns beyond these are numbered, not named."""
 DARKEST, BRIGHTEST = 30, 140
 
 
@@ -119,29 +119,30 @@ def per_class(body: Json) -> Table:
 def confusion(body: Json) -> Table:
     """Return the confusion matrix: hits in green, errors in red, the more the brighter.
 
-    What is no label has a column only where something is in it.
+    Columns in which there is no sample are left out, those of the labels excepted.
     """
-    labels, columns = body["labels"], body["columns"]
+    labels = body["labels"]
     shown = [
         place
-        for place in range(len(columns))
+        for place in range(len(body["columns"]))
         if place < len(labels) or any(row[place] for row in body["counts"])
     ]
-    made = table("")
-    for place in shown:
-        own = place < len(labels)
-        head = _head(columns[place], place, numbered=len(shown) > WIDE and own)
-        made.add_column(Text(head), justify="right", no_wrap=True)
+    heads = _heads([body["columns"][place] for place in shown])
+    numbered = len(shown) > MANY or len(set(heads)) < len(heads)
+    if numbered:
+        heads[: len(labels)] = [str(n) for n in range(1, len(labels) + 1)]
+    made = table("", *(Column(head, "", right=True) for head in heads))
     for row, (label, counts) in enumerate(zip(labels, body["counts"], strict=True)):
-        name = f"{row + 1} {plain(label)}" if len(shown) > WIDE else plain(label)
         cells = _shaded(counts, row)
-        made.add_row(Text(name, no_wrap=True), *(cells[place] for place in shown))
+        name = f"{row + 1} {plain(label)}" if numbered else plain(label)
+        made.add_row(Text(name), *(cells[place] for place in shown))
     return made
 
 
-def _head(column: str, place: int, *, numbered: bool) -> str:
-    """Return the head of a column of the matrix, short enough for a narrow screen."""
-    return str(place + 1) if numbered else plain(BRIEF.get(column, column))[:HEAD]
+def _heads(columns: Sequence[str]) -> list[str]:
+    """Return beginnings of columns' names, so short that a screen has room for all."""
+    length = LONG if len(columns) <= FEW else SHORT
+    return [plain(BRIEF.get(column, column))[:length] for column in columns]
 
 
 def _shaded(counts: Sequence[int], row: int) -> list[Text]:

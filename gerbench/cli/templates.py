@@ -20,7 +20,7 @@ COLUMNS = (
     Column("name", lambda item: f"{item['name']}@{item['version']}"),
     Column("task", "task"),
     Column("modality", "modality"),
-    Column("text", lambda item: _first_line(item["text"])),
+    Column("text", lambda item: _first_line(item["text"]), wrap=True),
     Column("added", lambda item: moment(item.get("created_at"))),
 )
 LINE = 60

@@ -57,7 +57,7 @@ def submit(engine: Engine, base_url: str, *, batch_size: int = 10, **model: Any)
     with engine.database.write.begin() as session:
         rows.model(session, base_url=base_url, **{"limits": {"rpm": 100_000}, **model})
         body = Submission(
-            dataset="moods", models=("local",), conditions={"template": ("plain",)},  # type: ignore[arg-type]
+            dataset="moods", models=("local",), conditions={"template": ("plain",)},
             batch_size=batch_size,
         )  # fmt: skip
         job = jobs.submit(session, body, idempotency_key=None, now=utc_now())

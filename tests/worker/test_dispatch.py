@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from core import jobs
 from core.db import utc_now
+from core.rules.states import RequestState
 from core.tables import Attempt, Prediction, Request
+from core.vocabulary import Cause
 from gerbench.endpoint.launch import LocalEndpoint
 from tests import rows
 from tests.worker.conftest import SAMPLES, read, submit, work
@@ -190,7 +192,7 @@ def test_a_request_too_large_for_the_model_is_split_without_being_sent(
     assert (run.answered, run.failed) == (SAMPLES, 0)
     with engine.database.read() as session:
         causes = Counter(session.scalars(select(Request.cause)))
-    assert causes["too_large"] > 0
+    assert causes[Cause.TOO_LARGE] > 0
     assert run.attempts < run.requests
 
 
@@ -257,9 +259,9 @@ def test_a_stopped_engine_leaves_what_it_did_not_send(engine: Engine, serve: Ser
     after = read(engine, run_id)
     with engine.database.read() as session:
         states = Counter(session.scalars(select(Request.state)))
-    assert after.answered == after.attempts == states["done"]
-    assert states["due"] == SAMPLES - after.answered
-    assert states["leased"] == 0
+    assert after.answered == after.attempts == states[RequestState.DONE]
+    assert states[RequestState.DUE] == SAMPLES - after.answered
+    assert states[RequestState.LEASED] == 0
 
 
 def test_a_restart_remembers_what_the_provider_still_counts(engine: Engine, serve: Serve) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from core.rules.parsing import lines, literals, values
 from core.rules.parsing.matching import MAX_NAME, Labels, Names, clean
-from core.rules.parsing.refusals import is_refusal_prose
+from core.rules.parsing.refusals import is_refusal_prose, spoken
 from core.rules.parsing.values import Book, Claim, agreed
 from core.rules.readings import Answer, Parsed
 
@@ -35,6 +35,7 @@ def parse(text: str, *, names: Sequence[str], labels: Sequence[str]) -> Parsed:
     leave their sample out. Never raises; takes time linear in the text.
     """
     book = Book(Names(names), Labels(labels))
+    text = spoken(text)
     if not text.strip():
         return Parsed({}, problem="the answer is empty")
     if len(text) > MAX_TEXT:

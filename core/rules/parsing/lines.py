@@ -123,9 +123,12 @@ def _block(text: str, book: Book) -> Answer | None:
     lines = [line for line in body.split("\n", MAX_BLOCK)[:MAX_BLOCK] if line.strip(_EDGES)]
     if not lines:
         return None
-    if not text.split("\n", 1)[0].strip(_EDGES) and (listed := _list(lines, book)):
-        return listed
-    return _first(lines, book)
+    if _line(lines[0], book) and text.split("\n", 1)[0].strip(_EDGES):
+        return _first(lines, book)
+    keyed = _keyed(lines, book)
+    if keyed:
+        return agreed(keyed)
+    return _list(lines, book) or _first(lines, book) or _stated(lines[0], book)
 
 
 def _numbered(lines: Sequence[str], book: Book) -> Iterator[Claim]:
@@ -144,9 +147,8 @@ def _numbered(lines: Sequence[str], book: Book) -> Iterator[Claim]:
 
 def _alone(lines: Sequence[str], book: Book) -> Answer | None:
     """Read the answer of a request that asked about one sample."""
-    keyed = [line for line in lines if _is_keyed(line)]
-    if said := [answer for line in keyed if (answer := _line(_unbulleted(line), book))]:
-        return agreed(said)
+    if keyed := _keyed(lines, book):
+        return agreed(keyed)
     start = next((n for n, line in enumerate(lines) if _line(_unbulleted(line), book)), None)
     if start is None:
         return _stated("\n".join(lines), book)
@@ -211,11 +213,13 @@ def _ranked(parts: Sequence[str], book: Book) -> Answer | None:
         return None
     if not known[0] and (len(stray) > 1 or len(parts) <= len(("stray", "known"))):
         return None
-    if any(_is_hedged(part) or len(part.split()) > MAX_STRAY_WORDS for part in stray):
-        return None
-    if any(book.labels.mentions(part) for part in stray):
-        return None
-    return book.labels.rank(parts)
+    return None if any(_is_prose(part, book) for part in stray) else book.labels.rank(parts)
+
+
+def _is_prose(part: str, book: Book) -> bool:
+    """Tell whether a part of a list is more than a label that the dataset does not know."""
+    talk = len(part.split()) > MAX_STRAY_WORDS or ":" in part or "=" in part
+    return talk or _is_hedged(part) or bool(book.labels.mentions(part))
 
 
 def _explained(text: str, book: Book) -> Answer | None:
@@ -250,11 +254,11 @@ def _unbulleted(line: str) -> str:
     return line[mark.end() :] if mark else line
 
 
-def _is_keyed(line: str) -> bool:
-    keyed = _KEYED.match(_unbulleted(line)[:MAX_LINE])
-    return (
-        keyed is not None and is_result_key(keyed.group(1)) and bool(keyed.group(2).strip(_EDGES))
-    )
+def _keyed(lines: Sequence[str], book: Book) -> list[Answer]:
+    """Return the answers of the lines that announce one, as `Emotion: happy` does."""
+    keys = [(line, _KEYED.match(line[:MAX_LINE])) for line in map(_unbulleted, lines)]
+    read = [_line(line, book) for line, key in keys if key and is_result_key(key.group(1))]
+    return [answer for answer in read if answer]
 
 
 def _is_hedged(text: str) -> bool:

@@ -1,9 +1,11 @@
-"""Tells a refusal in plain prose from an answer that cannot be read."""
+"""Tells what a reply says, and a refusal in plain prose from an answer that cannot be read."""
 
 import re
 
 MAX_REFUSAL = 2000
 """Characters; whoever writes more than this is not declining."""
+
+_TAGS = re.compile(r"</?(?:answer|final_answer|output|result)>", re.IGNORECASE)
 
 _UNWILLING = (
     r"(?:can ?not|can't|cant|could not|couldn't|do not|don't"
@@ -40,6 +42,15 @@ _ANSWER = re.compile(
 )
 
 
+def spoken(text: str) -> str:
+    """Return a reply without what reasoning models put around it: their thoughts, and tags.
+
+    Nothing of a reply that was cut off while the model was still thinking.
+    """
+    reply = text.rpartition("</think>")[2]
+    return "" if reply.lstrip().startswith("<think>") else _TAGS.sub("\n", reply)
+
+
 def is_refusal(text: str) -> bool:
     """Tell whether a sentence declines to answer."""
     plain = " ".join(text[:MAX_REFUSAL].replace("\u2019", "'").casefold().split())
@@ -52,4 +63,5 @@ def is_refusal_prose(text: str) -> bool:
     Meant to be right when it says so, not to find all: never of a text from which an answer can
     be read, nor of one that has the marks of answers (JSON, lists, `Image 1: ...`).
     """
-    return is_refusal(text) and _ANSWER.search(text) is None
+    reply = spoken(text)
+    return is_refusal(reply) and _ANSWER.search(reply) is None

@@ -36,7 +36,7 @@ MAX_KEY = 60
 """Characters of a key that may announce anything."""
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_KIND_KEYS = ("image", "video", "text", "sample", "picture", "photo", "item", "clip")
+_KIND_KEYS = ("image", "video", "sample", "item", "picture", "photo", "clip", "text")
 _NAME_KEYS: tuple[str, ...] = (
     "name",
     *(f"{kind} {word}" for kind in _KIND_KEYS for word in ("name", "label", "id", "number", "no")),
@@ -79,7 +79,8 @@ def ranking(value: Value, book: Book) -> Answer | None:
     if isinstance(value, str):
         return _written(value, book)
     if isinstance(value, Pairs):
-        return _scores(value.items, book) or _result(value.items, book)
+        items = value.items
+        return _scores(items, book) or _result(items, book) or _numbered(items, book)
     if isinstance(value, list):
         return _listed(value, book)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -151,16 +152,22 @@ def _object_claims(value: Pairs, book: Book, *, bare: bool) -> Iterator[Claim]:
 
 def _keyed_claims(keyed: Sequence[tuple[str, Value]], book: Book, *, bare: bool) -> Iterator[Claim]:
     """Read `{"Image 1": ["happy"], "Image 2": ["sad"]}`; of one sample, `{"1": "happy", ...}`."""
-    read = [(key, ranking(value, book)) for key, value in keyed]
-    numbers = [key.strip() for key, _ in read]
-    in_order = numbers == [str(n) for n in range(1, len(read) + 1)]
-    if book.single and len(read) > 1 and in_order:
-        firsts = [answer.label for _, answer in read if answer and len(answer.ranked) == 1]
-        ranked = book.labels.rank(firsts) if len(firsts) == len(read) else None
-        if bare and ranked:
-            yield Claim(None, ranked)
+    if book.single and len(keyed) > 1 and all(book.names.is_number(key) for key, _ in keyed):
+        if bare and (answer := _numbered(keyed, book)):
+            yield Claim(None, answer)
         return
-    yield from (Claim(key, answer) for key, answer in read if answer)
+    for key, value in keyed:
+        if answer := ranking(value, book):
+            yield Claim(key, answer)
+
+
+def _numbered(items: Sequence[tuple[str, Value]], book: Book) -> Answer | None:
+    """Read `{"1": "happy", "2": "sad"}` as a ranking."""
+    if [key.strip() for key, _ in items] != [str(n) for n in range(1, len(items) + 1)]:
+        return None
+    read = [ranking(value, book) for _, value in items]
+    labels = [answer.label for answer in read if answer and len(answer.ranked) == 1]
+    return book.labels.rank(labels) if len(labels) == len(items) else None
 
 
 def _name(items: Sequence[tuple[str, Value]], book: Book) -> tuple[str | None, str | None]:

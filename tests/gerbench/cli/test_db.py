@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from core.settings import get_settings
-from gerbench.cli.db import app
+from gerbench.cli.main import app
 from migrations import schema
 
 run = CliRunner()
@@ -22,8 +22,8 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 
 def test_upgrade_says_from_where_to_where() -> None:
-    first = run.invoke(app, ["upgrade"])
-    second = run.invoke(app, ["upgrade"])
+    first = run.invoke(app, ["db", "upgrade"])
+    second = run.invoke(app, ["db", "upgrade"])
 
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert first.stdout == f"upgraded from nothing to revision {schema.head()}\n"
@@ -31,26 +31,26 @@ def test_upgrade_says_from_where_to_where() -> None:
 
 
 def test_check_of_a_database_without_tables_says_what_to_do() -> None:
-    result = run.invoke(app, ["check"])
+    result = run.invoke(app, ["db", "check"])
 
     assert result.exit_code == 1
     assert "run `gerbench db upgrade`" in result.stderr
 
 
 def test_check_of_an_upgraded_database_passes() -> None:
-    run.invoke(app, ["upgrade"])
+    run.invoke(app, ["db", "upgrade"])
 
-    assert run.invoke(app, ["check"]).exit_code == 0
+    assert run.invoke(app, ["db", "check"]).exit_code == 0
 
 
 def test_current_as_json_names_both_revisions() -> None:
-    result = run.invoke(app, ["current", "--json"])
+    result = run.invoke(app, ["db", "current", "--json"])
 
     assert json.loads(result.stdout) == {"current": None, "head": schema.head()}
 
 
 def test_current_of_a_database_without_tables_is_none() -> None:
-    assert run.invoke(app, ["current"]).stdout == "none\n"
+    assert run.invoke(app, ["db", "current"]).stdout == "none\n"
 
 
 def test_database_that_does_not_answer_is_told_in_a_line(
@@ -60,7 +60,7 @@ def test_database_that_does_not_answer_is_told_in_a_line(
     monkeypatch.setenv("GERBENCH_DATABASE_URL", f"{secret}?host={tmp_path}")
     get_settings.cache_clear()
 
-    result = run.invoke(app, ["upgrade"])
+    result = run.invoke(app, ["db", "upgrade"])
 
     assert result.exit_code == 1
     assert "the database does not answer" in result.stderr

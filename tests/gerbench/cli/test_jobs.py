@@ -186,8 +186,8 @@ def test_jobs_are_listed_by_status(gerbench: Gerbench, canned: Canned) -> None:
         "my-faces@0123456789ab",
         "gpt-4o",
         "1",
-        "700",
-        "7",
+        "7/700",
+        "$0.50",
     ]
 
 

@@ -1,5 +1,6 @@
 """The root of the command line: usage, failures, exit codes."""
 
+import io
 import json
 import os
 import signal
@@ -10,12 +11,14 @@ from types import ModuleType
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from core import __version__
 from core.errors import Conflict
 from gerbench.cli.front import Deferred, Front
 from gerbench.cli.main import app
+from gerbench.cli.output import Column, print_whole, rows
 from tests.gerbench.cli.bodies import JOB, job
 from tests.gerbench.cli.canned import KEY, Canned, problem
 from tests.gerbench.cli.conftest import Gerbench
@@ -167,6 +170,16 @@ def test_lists_in_a_pipe_keep_each_item_on_a_line(gerbench: Gerbench, canned: Ca
 
     assert len([line for line in result.stdout.splitlines() if JOB[:8] in line]) == 1
     assert text.strip() in result.stdout
+
+
+def test_a_table_that_is_too_wide_for_a_screen_loses_no_column() -> None:
+    screen = io.StringIO()
+    columns = tuple(Column(f"column {n}", "x") for n in range(20))
+
+    print_whole(Console(file=screen, width=80), rows([{"x": "value"}], columns))
+
+    assert screen.getvalue().count("value") == 20
+    assert "column 19" in screen.getvalue()
 
 
 # A command that is imported when it is called.

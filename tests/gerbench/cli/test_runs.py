@@ -95,6 +95,7 @@ def test_seven_emotions_fit_a_terminal() -> None:
 
     assert max(map(len, text.splitlines())) <= 80
     assert text.count("40") == 7
+    assert [line.split()[0] for line in text.splitlines()[2:]] == list(EMOTIONS)
 
 
 def test_many_classes_are_numbered() -> None:
@@ -104,6 +105,15 @@ def test_many_classes_are_numbered() -> None:
 
     assert head.split()[:3] == ["1", "2", "3"]
     assert any(row.strip().startswith("20 emotion number 20") for row in rows)
+
+
+def test_labels_that_begin_alike_are_numbered() -> None:
+    labels = ("strongly positive", "strongly positively surprised")
+
+    head, *rows = shown(show.confusion(metrics(labels)["confusion"])).splitlines()
+
+    assert head.split() == ["1", "2", "other", "refused"]
+    assert rows[-1].split()[:3] == ["2", "strongly", "positively"]
 
 
 def test_several_runs_are_compared_line_by_line() -> None:

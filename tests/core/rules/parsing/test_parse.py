@@ -58,7 +58,15 @@ SEVERAL = {
     "on one line": "Image 1: happy, sad; Image 2: sad",
     "unquoted object": "{Image 1: [happy, sad], Image 2: [sad]}",
     "headings": "### Image 1\n1. Happy\n2. Sad\n\n### Image 2\n1. Sad\n",
+    "headings and lines": "Image 1\nhappy, sad\n\nImage 2\nsad",
     "headings and keys": "**Image 1**\nEmotion: happy, sad\n**Image 2**\nEmotion: sad",
+    "sentences": "Image 1: happy, sad\nImage 2: The emotion is sad.",
+    "descriptions": "Image 1: a man at the sea\n- Emotion: happy, sad\n- Confidence: 0.8\n"
+    "Image 2:\n- Emotion: sad\n- Confidence: 0.7",
+    "numbered inside": '{"Image 1": {"1": "happy", "2": "sad"}, "Image 2": {"1": "sad"}}',
+    "after thoughts": "<think>Image 1: neutral? Image 2: happy.</think>\nImage 1: happy, sad\n"
+    "Image 2: sad",
+    "tagged": '<answer>{"Image 1": ["happy", "sad"], "Image 2": ["sad"]}</answer>',
     "table": "| Image | Labels |\n|---|---|\n| Image 1 | happy, sad |\n| Image 2 | sad |",
     "numbered": "1. happy, sad\n2. sad",
     "numbered, other marks": "#1: happy -> sad\n(2) sad",
@@ -116,6 +124,7 @@ def test_answers_about_one_sample_need_no_name(text: str, expected: tuple[str, .
 
 
 UNCERTAIN = [
+    "<think>It looks happy.\nEmotion: happy",
     "",
     "   \n",
     "{}",

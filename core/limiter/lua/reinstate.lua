@@ -1,0 +1,5 @@
+-- ARGV: time.
+
+local account = load(1)
+reinstate(account.state)
+save(account)
