@@ -139,9 +139,9 @@ def test_a_bad_dataset_is_refused_with_its_reason_and_nothing_is_imported(
 ) -> None:
     spec, archive, kind, words = UPLOADS[case]
 
+    fields, file = {"spec": json.dumps(spec)}, io.BytesIO(archive())
     with pytest.raises(ApiProblem) as refused:
-        fields = {"spec": json.dumps(spec)}
-        service.client.upload(path("datasets"), fields, "archive", io.BytesIO(archive()))
+        service.client.upload(path("datasets"), fields, "archive", file)
 
     problem = refused.value
     assert (problem.status, problem.type) == (422, f"/problems/{kind}"), problem
