@@ -2,9 +2,9 @@
 -- Redis. A change there is a change here; the tests hold the two against each other.
 --
 -- Every script is this file and one more. ARGV[1] is the time, or '' for the server's. Each account
--- has five keys: its state (packed), the minute's and the day's buckets (lists of
--- 'leaves requests tokens'), the reservations by the moment they expire (sorted set), and what
--- these are ('requests tokens owner', hash). A call costs the same whatever the limits are.
+-- has five keys: its state (packed), the minute's and the day's buckets but the last, which is in
+-- the state (lists of 'leaves requests tokens'), the reservations by the moment they expire (sorted
+-- set), and what these are ('requests tokens owner', hash). A call costs the same at any limit.
 
 local MINUTE, MINUTE_GRAIN = 60, 0.25
 local DAY, DAY_GRAIN = 86400, 360
@@ -14,7 +14,7 @@ local FRESH, TOKEN_BURST = 60, 1
 local FULL, NEVER = 1e15, 1e18
 local FULL_WAIT, CAREFUL = 0.25, 0.25
 local EXHAUSTED, LATE, LONGEST_BACKOFF = 3600, 1, 60
-local STATE_TTL_MS = 30 * 86400 * 1000
+local STATE_TTL, REFRESH = 30 * 86400, 86400
 
 local now = tonumber(ARGV[1])
 if not now then
@@ -39,50 +39,57 @@ end
 
 local function add(window, key, span, grain, at, requests, tokens)
   local leaves = math.ceil((at + span + MARGIN) / grain)
-  local last = window.tail and window.tail >= leaves and redis.call('LINDEX', key, -1)
-  if last then
-    local l, r, t = string.match(last, '(%S+) (%S+) (%S+)')
-    local bucket = string.format('%s %d %d', l, r + requests, t + tokens)
-    redis.call('LSET', key, -1, bucket)
+  if window.tail and window.tail >= leaves then
+    window.tail_requests = window.tail_requests + requests
+    window.tail_tokens = window.tail_tokens + tokens
   else
-    redis.call('RPUSH', key, string.format('%d %d %d', leaves, requests, tokens))
-    redis.call('EXPIRE', key, 2 * span)
-    window.tail = leaves
-    window.head = window.head or leaves
+    if window.tail then
+      local closed = string.format('%d %d %d', window.tail, window.tail_requests, window.tail_tokens)
+      redis.call('RPUSH', key, closed)
+      redis.call('EXPIRE', key, 2 * span)
+      window.head = window.head or window.tail
+    end
+    window.tail, window.tail_requests, window.tail_tokens = leaves, requests, tokens
   end
   window.requests = window.requests + requests
   window.tokens = window.tokens + tokens
 end
 
 local function prune(window, key, grain)
-  if not window.head or window.head * grain > now then return false end
+  local changed = false
   while window.head and window.head * grain <= now do
     local bucket = redis.call('LPOP', key)
-    local first = bucket and redis.call('LINDEX', key, 0)
-    if first then
+    if bucket then
       local _, r, t = string.match(bucket, '(%S+) (%S+) (%S+)')
       window.requests, window.tokens = window.requests - r, window.tokens - t
-      window.head = tonumber(string.match(first, '%S+'))
     else
-      window.requests, window.tokens, window.head, window.tail = 0, 0, nil, nil
+      window.requests, window.tokens = window.tail_requests, window.tail_tokens
     end
+    local first = bucket and redis.call('LINDEX', key, 0)
+    window.head = first and tonumber(string.match(first, '%S+')) or nil
+    changed = true
   end
-  return true
+  if window.tail and not window.head and window.tail * grain <= now then
+    window.requests, window.tokens, window.tail = 0, 0, nil
+    changed = true
+  end
+  return changed
 end
 
 -- Return when so much will have left, in slices: mostly the first few buckets tell.
-local function leaves(key, grain, field, excess)
-  local from = 0
-  while true do
-    local buckets = redis.call('LRANGE', key, from, from + 15)
+local function leaves(window, key, grain, field, excess)
+  local from, buckets = 0, nil
+  repeat
+    buckets = redis.call('LRANGE', key, from, from + 15)
     for _, bucket in ipairs(buckets) do
       local l, r, t = string.match(bucket, '(%S+) (%S+) (%S+)')
       excess = excess - (field == 'requests' and r or t)
       if excess <= 0 then return l * grain end
     end
-    if #buckets < 16 then return nil end
     from = from + 16
-  end
+  until #buckets < 16
+  if window.tail and excess <= window['tail_' .. field] then return window.tail * grain end
+  return nil
 end
 
 -- Gates ------------------------------------------------------------------------------------------
@@ -242,7 +249,7 @@ local function load(index)
 end
 
 local function save(account)
-  redis.call('SET', account.key, cmsgpack.pack(account.state), 'PX', STATE_TTL_MS)
+  redis.call('SET', account.key, cmsgpack.pack(account.state), 'EX', STATE_TTL)
 end
 
 local function used(state)

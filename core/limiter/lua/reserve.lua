@@ -22,14 +22,16 @@ local function logged(account, known)
   local state, at, why = account.state, now, ''
   local requests, tokens = state.flying + cost.requests, state.flying_tokens + cost.tokens
   for _, row in ipairs({
-    {known.rpm or -1, state.minute.requests + requests, account.minute, MINUTE_GRAIN, 'requests', RPM},
-    {known.tpm or -1, state.minute.tokens + tokens, account.minute, MINUTE_GRAIN, 'tokens', TPM},
-    {known.rpd or -1, state.day.requests + requests, account.day, DAY_GRAIN, 'requests', RPD},
+    {known.rpm or false, state.minute, account.minute, MINUTE_GRAIN, 'requests', requests, RPM},
+    {known.tpm or false, state.minute, account.minute, MINUTE_GRAIN, 'tokens', tokens, TPM},
+    {known.rpd or false, state.day, account.day, DAY_GRAIN, 'requests', requests, RPD},
   }) do
-    if row[1] >= 0 and row[2] > row[1] then
-      local left = leaves(row[3], row[4], row[5], row[2] - row[1])
-      if not left then return now + FULL_WAIT, row[6], false end
-      if left > at then at, why = left, row[6] end
+    local limit, window, key, grain, field, amount, reason = unpack(row)
+    local excess = limit and window[field] + amount - limit or 0
+    if excess > 0 then
+      local left = leaves(window, key, grain, field, excess)
+      if not left then return now + FULL_WAIT, reason, false end
+      if left > at then at, why = left, reason end
     end
   end
   return at, why, true
@@ -76,8 +78,12 @@ local function take(account, known, moment)
   state.flying, state.flying_tokens = ahead + cost.requests, ahead_tokens + cost.tokens
   redis.call('ZADD', account.expiries, exact(moment + ttl), id)
   redis.call('HSET', account.calls, id, string.format('%d %d %s', cost.requests, cost.tokens, owner))
-  redis.call('PEXPIRE', account.expiries, STATE_TTL_MS)
-  redis.call('PEXPIRE', account.calls, STATE_TTL_MS)
+  -- Keys that became empty were deleted, and their time to live with them.
+  if ahead == 0 or now > (state.refreshed or 0) + REFRESH then
+    redis.call('EXPIRE', account.expiries, STATE_TTL)
+    redis.call('EXPIRE', account.calls, STATE_TTL)
+    state.refreshed = now
+  end
   return exact(moment), state.granted, state.granted_tokens, ahead, ahead_tokens, busy and 1 or 0
 end
 

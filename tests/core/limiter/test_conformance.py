@@ -21,9 +21,24 @@ async def test_first_call_may_go_at_once(bench: Bench) -> None:
 
 
 async def test_calls_are_paced_evenly_while_the_provider_says_nothing(bench: Bench) -> None:
+    bench.limits = Limits(rpm=1200)
+
     delays = [(await bench.grant(horizon=10)).delay_s for _ in range(4)]
 
-    assert delays == pytest.approx([0, 1, 2, 3], abs=1e-5)
+    assert delays == pytest.approx([0, 0.05, 0.1, 0.15], abs=1e-5)
+
+
+async def test_room_is_reserved_far_ahead_only_where_the_rate_is_sure(bench: Bench) -> None:
+    bench.limits = Limits(rpm=600)
+    silent = [(await bench.grant(horizon=2)).delay_s for _ in range(3)]
+    wait = await bench.wait(horizon=2)
+    await bench.limiter.observe(bench.model, "key", told(0))
+
+    ahead = await bench.grant(horizon=2)
+
+    assert silent == pytest.approx([0, 0.1, 0.2], abs=1e-5)
+    assert wait.delay_s == pytest.approx(0.05, abs=1e-5)
+    assert ahead.delay_s > 0.25
 
 
 async def test_nothing_is_reserved_beyond_the_horizon(bench: Bench) -> None:
@@ -33,7 +48,7 @@ async def test_nothing_is_reserved_beyond_the_horizon(bench: Bench) -> None:
 
     assert wait.delay_s == pytest.approx(1, abs=1e-5)
     assert wait.reason == "requests per minute"
-    assert (await bench.wait(horizon=0.4)).delay_s == pytest.approx(0.6, abs=1e-5)
+    assert (await bench.wait(horizon=0.2)).delay_s == pytest.approx(0.8, abs=1e-5)
     bench.now += wait.delay_s
     assert (await bench.grant()).delay_s == pytest.approx(0, abs=1e-5)
 
@@ -50,6 +65,7 @@ async def test_as_many_as_the_provider_says_remain_may_go_at_once(bench: Bench) 
 
 
 async def test_what_is_under_way_is_not_in_what_remains(bench: Bench) -> None:
+    bench.limits = Limits(rpm=6000)
     first = await bench.grant()
     for _ in range(5):
         await bench.grant(horizon=10)
@@ -63,6 +79,7 @@ async def test_what_is_under_way_is_not_in_what_remains(bench: Bench) -> None:
 
 
 async def test_without_the_call_it_answers_a_reply_is_believed_less(bench: Bench) -> None:
+    bench.limits = Limits(rpm=6000)
     for _ in range(4):
         await bench.grant(horizon=10)
     await bench.limiter.observe(bench.model, "key", told(10))
@@ -215,7 +232,7 @@ async def test_released_room_is_free_again(bench: Bench) -> None:
 
 
 async def test_releasing_twice_frees_nothing_more(bench: Bench) -> None:
-    bench.limits = Limits(rpm=60, concurrency=2)
+    bench.limits = Limits(rpm=6000, concurrency=2)
     first = await bench.grant(horizon=10)
     await bench.grant(horizon=10)
     await bench.limiter.release(bench.model, first)
@@ -505,6 +522,7 @@ async def test_past_calls_count_after_a_restart(bench: Bench) -> None:
 
 
 async def test_status_tells_who_has_calls_under_way(bench: Bench) -> None:
+    bench.limits = Limits(rpm=6000)
     for owner in ("worker 1", "worker 2", "worker 1"):
         assert isinstance(await bench.reserve(owner=owner, horizon=10), Grant)
     await throttle(bench, wait=30)

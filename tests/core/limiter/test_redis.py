@@ -71,19 +71,20 @@ async def test_processes_share_one_limit(shared: Bench, redis_url: str) -> None:
         assert sum(grant.credential == credential for grant in granted) == 10
 
 
-async def test_every_key_is_bounded_in_time_and_in_one_slot(shared: Bench) -> None:
-    shared.credentials = ("env:KEY",)
-    shared.limits = Limits(rpm=6000)
-    await shared.settle(await shared.grant())
-    await shared.grant(horizon=1)
+async def test_every_key_is_bounded_in_time_and_in_one_slot(timed: Bench) -> None:
+    timed.credentials = ("env:KEY",)
+    for _ in range(2):
+        await timed.settle(await timed.grant())
+        timed.now += 400
+    await timed.grant()
 
-    keys = await keys_of(shared)
+    keys = await keys_of(timed)
 
-    assert isinstance(shared.limiter, RedisLimiter)
-    assert len(keys) == 5
+    assert isinstance(timed.limiter, RedisLimiter)
+    assert {key.rpartition(":")[2] for key in keys} == {"state", "day", "expiries", "calls"}
     for key in keys:
-        assert key.startswith(f"gerbench:limit:{{{shared.model}}}:env:KEY:")
-        assert 0 < await shared.limiter._client.ttl(key) <= 31 * 86_400
+        assert key.startswith(f"gerbench:limit:{{{timed.model}}}:env:KEY:")
+        assert 0 < await timed.limiter._client.ttl(key) <= 31 * 86_400
 
 
 async def test_starts_empty_when_the_server_lost_everything(shared: Bench) -> None:
