@@ -12,6 +12,11 @@ TOLD = 8000
 """Characters of a process's output that a failure shows."""
 
 
+def pytest_runtest_setup() -> None:
+    """Forget processes that ended before this test."""
+    processes.STARTED[:] = [each for each in processes.STARTED if each.code is None]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

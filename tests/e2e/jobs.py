@@ -17,6 +17,8 @@ from gerbench.faces import EXPRESSIONS
 from tests.e2e.processes import eventually
 
 LABELS = sorted(EXPRESSIONS)
+NO_PACE = {"rpm": 100_000}
+"""A model without a known rate starts slowly and finds its level; most tests need not wait."""
 ENDED = {"completed", "failed", "cancelled"}
 
 
@@ -37,8 +39,8 @@ def name_model(client: Client, base_url: str, name: str = "local", **spec: Any) 
         "base_url": base_url,
         "model": "fer",
         "prices": {"input_per_mtok": 1, "output_per_mtok": 2},
-        "limits": {"concurrency": 8},
         **spec,
+        "limits": {"concurrency": 8, **NO_PACE, **spec.get("limits", {})},
     }
     made: Json = client.post(path("models"), body)
     return made
