@@ -140,7 +140,7 @@ class Account:
         A grant that is not known, because it expired or the account was lost, counts all the same.
         """
         self.prune(now)
-        actual = cost.tokens if tokens is None else tokens
+        actual = self.standing.tokens(cost.tokens, tokens, now)
         known = self.flight.pop(grant_id, None) is not None
         if known:
             self.flying = self.flying.minus(cost)

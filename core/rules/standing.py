@@ -11,6 +11,10 @@ LATE_S = 1.0
 
 LONGEST_BACKOFF_S = 60.0
 
+STRICT_S = 600.0
+"""For so long after a 429 estimates of tokens stand: the provider may not give back what it set
+aside for an answer that came out shorter."""
+
 
 def backoff_s(streak: int) -> float:
     """Return the wait after so many 429s in a row whose wait the provider did not name."""
@@ -36,6 +40,12 @@ class Standing:
     def at(self, now: float) -> Health:
         """Return the health at a moment."""
         return self.health if self.until > now else Health.HEALTHY
+
+    def tokens(self, estimate: int, used: int | None, now: float) -> int:
+        """Return what a call counts for, of its estimate and what it used, if that is known."""
+        if used is None:
+            return estimate
+        return max(estimate, used) if now < self.throttled_at + STRICT_S else used
 
     def settle(self, sent_at: float) -> bool:
         """Note the end of a call; return whether it was sent after the last rest.

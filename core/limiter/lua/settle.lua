@@ -4,6 +4,7 @@ local account = load(1)
 local state = account.state
 local requests, estimate, used_tokens = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[7])
 local actual = used_tokens or estimate
+if now < state.throttled_at + STRICT then actual = math.max(actual, estimate) end
 local known = pop(account, ARGV[2])
 if known and (actual > estimate or not fresh(state.tokens)) then
   state.tokens.level = state.tokens.level + estimate - actual

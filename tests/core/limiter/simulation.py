@@ -162,12 +162,14 @@ class Simulation:
         horizon: float = 2.0,
         seed: int = 0,
         start: float = 1000.0,
+        used: Callable[[int], int] = lambda tokens: tokens,
     ) -> None:
         self.now = self.start = start
         self.limiter = make_limiter(lambda: self.now)
         self.provider, self.limits = provider, limits
         self.random, self.horizon = Random(seed), horizon
         self.latency = latency
+        self.used = used
         self.left = deque(cost(self.random) for _ in range(requests))
         self.total = requests
         self.done = self.asked = 0
@@ -214,7 +216,7 @@ class Simulation:
 
     async def on_reply(self, tokens: int, grant: Grant, good: bool, seen: SeenLimits) -> None:
         """Settle a call."""
-        await self.limiter.settle(self.model, grant, tokens=tokens if good else None)
+        await self.limiter.settle(self.model, grant, tokens=self.used(tokens) if good else None)
         await self.limiter.observe(self.model, grant.credential, seen, grant=grant)
         if good:
             self.done += 1

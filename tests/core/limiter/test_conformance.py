@@ -150,6 +150,23 @@ async def test_estimate_stands_where_the_reply_told_no_usage(bench: Bench) -> No
     assert 60 < wait.delay_s <= 60.31
 
 
+async def test_estimate_stands_for_a_while_after_a_429(bench: Bench) -> None:
+    bench.limits = Limits(rpm=6000, tpm=60_000)
+    used = []
+    for _ in range(2):
+        await throttle(bench, wait=1)
+        bench.now += 1
+        await bench.settle(await bench.grant(tokens=600), tokens=100)
+        [status] = await bench.limiter.status(bench.model, bench.limits, ["key"])
+        used.append(status.tpm.used)
+        bench.now += 601
+    await bench.settle(await bench.grant(tokens=600), tokens=100)
+    [status] = await bench.limiter.status(bench.model, bench.limits, ["key"])
+
+    assert used == [600, 600]
+    assert status.tpm.used == 100
+
+
 async def test_tokens_that_remain_are_believed(bench: Bench) -> None:
     bench.limits = Limits(rpm=6000, tpm=6000)
     first = await bench.grant(tokens=100)

@@ -94,6 +94,24 @@ def test_tokens_of_mixed_sizes_fill_their_limit(headers: bool) -> None:
     assert used / course.seconds * 60 > 97_000
 
 
+@pytest.mark.parametrize("headers", [True, False])
+def test_provider_that_keeps_what_it_set_aside_is_understood(headers: bool) -> None:
+    provider = Provider(
+        Sliding(1e9), Bucket(100_000, 6000), headers=headers, limits=(None, 100_000)
+    )
+
+    course = run(
+        provider,
+        Limits(rpm=10_000, tpm=100_000),
+        600,
+        cost=lambda random: random.randint(1100, 1900),
+        used=lambda tokens: tokens - 900,
+    )
+
+    assert course.turned_away <= 10
+    assert course.seconds <= 560
+
+
 def test_limit_lower_than_configured_is_told_and_kept() -> None:
     course = run(Provider(Sliding(300), limits=(300, None)), Limits(rpm=600), 1200)
 
