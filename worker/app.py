@@ -32,6 +32,7 @@ def create_celery(settings: Settings) -> Celery:
         task_ignore_result=True,
         task_default_queue="gerbench",
         broker_transport_options=transport,
+        result_backend_transport_options=transport,
         visibility_timeout=VISIBILITY_S,
         broker_connection_retry_on_startup=True,
         worker_hijack_root_logger=False,

@@ -85,7 +85,7 @@ def test_an_archive_becomes_a_dataset(client: TestClient) -> None:
         "warning_count": 0,
         "warnings": [],
     }
-    assert response.headers["Location"] == "/v1/datasets/faces"
+    assert response.headers["Location"] == f"/v1/datasets/{made['version']}"
     assert made == client.get("/v1/datasets/faces").json()
     assert made == client.get(f"/v1/datasets/{made['version']}").json()
     assert client.get("/v1/datasets").json() == {"items": [made], "next_cursor": None}
