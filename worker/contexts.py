@@ -11,7 +11,7 @@ from core.leases import Leased
 from core.media.refs import from_json
 from core.rules.pictures import MediaRef
 from core.rules.specs import Condition, DatasetSpec
-from core.rules.templates import instructions, noun
+from core.rules.templates import instructions, names, noun
 from core.tables import Dataset, Run, Sample, Template
 
 
@@ -25,8 +25,7 @@ class RunContext:
 
     def names(self, size: int) -> tuple[str, ...]:
         """Return the names that the samples of a request go by."""
-        word = noun(self.condition.modality)
-        return tuple(f"{word} {number}" for number in range(1, size + 1))
+        return names(self.condition.modality, size)
 
     def instructions(self, size: int) -> str:
         """Return what a request of `size` samples is told to do."""
