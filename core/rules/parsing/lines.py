@@ -60,6 +60,7 @@ _NUMBERED = re.compile(r"^[\s>*_#(`-]*([0-9]{1,4})\s*[*_`]*(?:[.):|][*_`]*\s*|\s
 _INLINE = re.compile(r"(?:^|(?<=\s))(?=\(?[0-9]{1,3}[.)]\s)")
 _KEYED = re.compile(r"^[\W_]{0,8}([A-Za-z][A-Za-z _-]{0,40}?)[\"'*_` ]{0,6}[:=]\s*(.*)$")
 _PARTS = re.compile("(?<![-=])[-=]++>|[,;>|\u2192\u00bb]")
+_CELLS = re.compile(r"[,;\t]")
 _HEAD = re.compile("\\s[-\u2013\u2014]+\\s|[,.:;(\u2014]")
 _SHARE = re.compile(r"^[\s(]*[0-9]*\.?[0-9]+\s*%?[\s)]*$")
 _RESIDUE = re.compile(r"(?:^|(?<=\s))\(?[0-9]{1,4}[.):]?\s*\W*$")
@@ -83,7 +84,9 @@ def claims(text: str, book: Book) -> Iterator[Claim]:
         lines = [part for part in _INLINE.split(lines[0]) if part.strip()]
     if len(lines) > MAX_LINES:
         return
-    if not book.single:
+    if rows := list(_rows(lines, book)):
+        yield from rows
+    elif not book.single:
         yield from _numbered(lines, book)
     elif answer := _alone(lines, book):
         yield Claim(None, answer)
@@ -129,6 +132,19 @@ def _block(text: str, book: Book) -> Answer | None:
     if keyed:
         return agreed(keyed)
     return _list(lines, book) or _first(lines, book) or _stated(lines[0], book)
+
+
+def _rows(lines: Sequence[str], book: Book) -> Iterator[Claim]:
+    """Read `Image 1,happy,sad`: a comma is no separator that a name needs, so all must be known."""
+    for line in lines:
+        if len(line) > MAX_LINE:
+            continue
+        name, *cells = (cell.strip(_EDGES) for cell in _CELLS.split(line))
+        said = [cell for cell in cells if cell and not _SHARE.match(cell)]
+        named = book.names.speaks_of(name) and not book.names.is_number(name)
+        known = said and all(book.labels.item(cell) for cell in said)
+        if named and known and (answer := book.labels.rank(said)):
+            yield Claim(name, answer)
 
 
 def _numbered(lines: Sequence[str], book: Book) -> Iterator[Claim]:
