@@ -59,6 +59,7 @@ _BULLET = re.compile(r"^[\s>]*(?:[-*+\u2022\u00b7\u2013]\s+|\(?([0-9]{1,4})\s*[.
 _NUMBERED = re.compile(r"^[\s>*_#(`-]*([0-9]{1,4})\s*[*_`]*(?:[.):|][*_`]*\s*|\s*-\s+)(?=\S)")
 _INLINE = re.compile(r"(?:^|(?<=\s))(?=\(?[0-9]{1,3}[.)]\s)")
 _KEYED = re.compile(r"^[\W_]{0,8}([A-Za-z][A-Za-z _-]{0,40}?)[\"'*_` ]{0,6}[:=]\s*(.*)$")
+_LATER = re.compile(rf"\b{_CUE}[\"'*_` ]{{0,6}}[:=]\s*(.*)$", re.IGNORECASE)
 _PARTS = re.compile("(?<![-=])[-=]++>|[,;>|\u2192\u00bb]")
 _CELLS = re.compile(r"[,;\t]")
 _HEAD = re.compile("\\s[-\u2013\u2014]+\\s|[,.:;(\u2014]")
@@ -271,10 +272,19 @@ def _unbulleted(line: str) -> str:
 
 
 def _keyed(lines: Sequence[str], book: Book) -> list[Answer]:
-    """Return the answers of the lines that announce one, as `Emotion: happy` does."""
-    keys = [(line, _KEYED.match(line[:MAX_LINE])) for line in map(_unbulleted, lines)]
-    read = [_line(line, book) for line, key in keys if key and is_result_key(key.group(1))]
-    return [answer for answer in read if answer]
+    """Return the answers of the lines that announce one, as `Emotion: happy` does.
+
+    With one that is announced further on in a line: it may take back what was said before.
+    """
+    announced, inside = [], []
+    for line in map(_unbulleted, lines):
+        key = _KEYED.match(line[:MAX_LINE])
+        if key and is_result_key(key.group(1)):
+            announced.append(_line(line, book))
+        elif later := _LATER.search(line[:MAX_LINE]):
+            inside.append(_line(later.group(1), book))
+    read = [answer for answer in announced if answer]
+    return read + [answer for answer in inside if answer] if read else []
 
 
 def _is_hedged(text: str) -> bool:
