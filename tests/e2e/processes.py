@@ -111,13 +111,13 @@ def running(
 
 
 class Up:
-    """`gerbench up` on a data folder: embedded mode."""
+    """`gerbench up` on a data folder, and a client of it."""
 
-    def __init__(self, data: Path, process: Process) -> None:
+    def __init__(self, data: Path, process: Process, key: str | None) -> None:
         self.data = data
         self.process = process
         self.url = str(eventually(self._announced, START_S, lambda: process.output)["url"])
-        self.client: Client = connect(data)
+        self.client = connect(data) if key is None else Client(self.url, key)
 
     def _announced(self) -> Json | None:
         """Return what this very process announced; a killed one leaves its own behind."""
@@ -128,14 +128,17 @@ class Up:
 
 @contextmanager
 def up(
-    data: Path, *arguments: object, environment: Mapping[str, str] | None = None
+    data: Path,
+    *arguments: object,
+    key: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Up]:
-    """Run the service on a folder, with a client of it."""
+    """Run the service on a folder, with a client that has the key given, else the folder's own."""
     data.mkdir(exist_ok=True)
     log = data.with_name(f"{data.name}.log")
     command = ("up", "--port", 0, "--data", data, *arguments)
     with running(*command, log=log, environment=environment) as process:
-        service = Up(data, process)
+        service = Up(data, process, key)
         with service.client:
             yield service
 
