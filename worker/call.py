@@ -99,8 +99,11 @@ class Call:
             adapter.url(model), adapter.headers(secret), body.content, model.timeout_s
         )
         reading = adapter.read(exchange, now=utc_now())
-        await self.turnstile.leave(grant, exchange, reading)
-        await self._settle(reading, (opened, exchange))
+        try:
+            await self.turnstile.leave(grant, exchange, reading)
+        finally:
+            # Whatever happens to the accounts: what was paid for is stored.
+            await self._settle(reading, (opened, exchange))
 
     async def _secret(self, grant: Grant) -> str | None:
         """Return the secret to send with, read at its use. Raises GivenBack without it."""

@@ -9,6 +9,7 @@ import structlog
 
 from core import attempts, leases, models
 from core.db import utc_now
+from core.limiter.interface import LimiterAway
 from core.rules.room import PastUse
 from core.rules.specs import ModelSpec
 from core.rules.states import RequestState
@@ -173,8 +174,12 @@ async def _restore(engine: Engine, model_id: UUID, model: ModelSpec) -> None:
     """
     if model_id in engine.restored:
         return
-    for credential, past in (await engine.in_thread(_past, engine, model_id, model)).items():
-        await engine.limiter.restore(str(model_id), model.limits, credential, past)
+    uses = await engine.in_thread(_past, engine, model_id, model)
+    try:
+        for credential, past in uses.items():
+            await engine.limiter.restore(str(model_id), model.limits, credential, past)
+    except LimiterAway:
+        return  # the next slice tries again; this one finds no room either
     engine.restored.add(model_id)
 
 
