@@ -32,6 +32,9 @@ AHEAD = 16
 IDLE_S = 0.2
 """Between looks at the queue while calls of this slice are under way and nothing is due."""
 
+WAKE_S = 0.7
+"""Between wake-ups of other workers; no divisor of a tick, so that the two do not fall in step."""
+
 LEASE_MARGIN = timedelta(seconds=90)
 """A lease outlasts the wait for a turn and the longest call by this much."""
 
@@ -46,6 +49,7 @@ class Slice:
     ) -> None:
         self._engine = engine
         self._wake = wake
+        self._woke_at = float("-inf")
         self._model_id = model_id
         self._turnstile = Turnstile(engine, model_id, model, SLICE_S)
         self._lasts = timedelta(seconds=model.timeout_s + SLICE_S) + LEASE_MARGIN
@@ -68,7 +72,14 @@ class Slice:
             if not leased:
                 await self._call_ends(IDLE_S)
             elif len(leased) == room:
-                await self._engine.in_thread(self._wake)
+                await self._wake_others()
+
+    async def _wake_others(self) -> None:
+        """Tell other workers that there is more than this process can hold, now and then."""
+        now = self._engine.loop.time()
+        if now - self._woke_at >= WAKE_S:
+            self._woke_at = now
+            await self._engine.in_thread(self._wake)
 
     async def finish(self) -> None:
         """Wait for the calls that are out; those that wait for room are given back."""
