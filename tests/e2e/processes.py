@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[2]
 POLL_S = 0.05
 START_S = 60
 STOP_S = 20
-FOREIGN = ("GERBENCH_", "OPENAI_", "MODEL")
-"""What a developer's shell may hold and a test must not see."""
+FOREIGN = ("GERBENCH_", "OPENAI_", "MODEL", "PYTHONDONTWRITEBYTECODE")
+"""What a developer's shell may hold and a test must not see; the last would have each process
+compile every package anew, which takes longer than most tests."""
 
 STARTED: list["Process"] = []
 """Those of the tests so far, for the report of one that fails."""
