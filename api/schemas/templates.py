@@ -27,7 +27,7 @@ class TemplateCreate(Body):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "name": "terse",
+                "name": "brief",
                 "task": "facial_emotion",
                 "modality": "image",
                 "text": "Name the emotion shown by each of these {count} faces.",

@@ -49,7 +49,7 @@ def list_templates(
 @app.command(
     "add",
     epilog=examples(
-        "gerbench templates add --name terse --task facial_emotion --modality image"
+        "gerbench templates add --name brief --task facial_emotion --modality image"
         " --text 'Name the emotion shown by each of these {count} faces.'",
     ),
 )

@@ -82,3 +82,10 @@ def test_what_no_job_could_ask_cannot_be_previewed(
     response = client.post("/v1/templates/preview", json={**BODY, **change})
 
     assert (response.status_code, response.json()["type"]) == (status, f"/problems/{kind}")
+
+
+def test_the_path_is_not_taken_for_that_of_a_template(client: TestClient) -> None:
+    for method in ("GET", "DELETE"):
+        response = client.request(method, "/v1/templates/preview")
+
+        assert (response.status_code, response.headers["Allow"]) == (405, "POST")
