@@ -49,8 +49,9 @@ def clips(
     draw_clips(folder, per_class, seed)
     if speech:
         write_utterances(folder, per_class, seed)
-    task = Task.MULTIMODAL_EMOTION if speech else Task.DYNAMIC_FACIAL_EMOTION
-    _print_drawn(folder, per_class, "clips", task)
+        _print_drawn(folder, per_class, "talks", Task.MULTIMODAL_EMOTION)
+    else:
+        _print_drawn(folder, per_class, "clips", Task.DYNAMIC_FACIAL_EMOTION)
 
 
 def _refuse_used(folder: Path) -> None:
