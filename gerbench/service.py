@@ -15,7 +15,7 @@ from gerbench.folder import DataFolder
 from migrations import schema
 from worker.process import BeatProcess, WorkerProcess
 
-DRAIN_S = 2
+DRAIN_S = 1
 """How long open connections may take to end when the service stops."""
 
 

@@ -11,11 +11,10 @@ from core.db import utc_now
 from core.errors import InvalidMedia, MissingCredential
 from core.leases import Leased
 from core.limiter.interface import Grant, NeverFits
-from core.media.prepare import prepare
+from core.prompts import RunContext, SampleInput, write
 from core.providers.adapters import Adapter, adapter_for
 from core.providers.body import Body
 from core.rules.money import cost_nano
-from core.rules.pictures import Item, Prompt
 from core.rules.readings import Exchange, Reading
 from core.rules.replies import understand
 from core.rules.specs import CredentialRef
@@ -23,7 +22,6 @@ from core.rules.strategy import Verdict, decide
 from core.rules.tokens import estimate
 from core.settling import Settlement
 from core.vocabulary import Result
-from worker.contexts import RunContext, SampleInput
 from worker.turnstile import GivenBack, Turnstile
 
 MEGABYTE = 1_000_000
@@ -65,19 +63,7 @@ class Call:
         Raises InvalidMedia, or NeverFits when it is larger than the model takes.
         """
         model, condition = self.turnstile.model, self.context.condition
-        shows_text = "text" in condition.modality.parts
-        names = self.context.names(len(self.samples))
-        prompt = Prompt(
-            self.context.instructions(len(self.samples)),
-            tuple(
-                Item(
-                    name,
-                    prepare(self.turnstile.engine.store, sample.media, condition),
-                    sample.text if shows_text else None,
-                )
-                for name, sample in zip(names, self.samples, strict=True)
-            ),
-        )
+        prompt = write(self.turnstile.engine.store, self.context, self.samples)
         body = self._adapter.build(model, prompt, condition.detail)
         size, most = len(body.content) / MEGABYTE, model.capabilities.body_mb
         if size > most:
@@ -99,8 +85,11 @@ class Call:
             adapter.url(model), adapter.headers(secret), body.content, model.timeout_s
         )
         reading = adapter.read(exchange, now=utc_now())
-        await self.turnstile.leave(grant, exchange, reading)
-        await self._settle(reading, (opened, exchange))
+        try:
+            await self.turnstile.leave(grant, exchange, reading)
+        finally:
+            # Whatever happens to the accounts: what was paid for is stored.
+            await self._settle(reading, (opened, exchange))
 
     async def _secret(self, grant: Grant) -> str | None:
         """Return the secret to send with, read at its use. Raises GivenBack without it."""

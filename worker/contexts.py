@@ -1,7 +1,6 @@
 """What a slice needs to know of a run, read once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
@@ -9,42 +8,9 @@ from sqlalchemy.orm import Session
 
 from core.leases import Leased
 from core.media.refs import from_json
-from core.rules.pictures import MediaRef
+from core.prompts import RunContext, SampleInput
 from core.rules.specs import Condition, DatasetSpec
-from core.rules.templates import instructions, names, noun
 from core.tables import Dataset, Run, Sample, Template
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """What all requests of a run have in common."""
-
-    condition: Condition
-    template: str
-    labels: tuple[str, ...]
-
-    def names(self, size: int) -> tuple[str, ...]:
-        """Return the names that the samples of a request go by."""
-        return names(self.condition.modality, size)
-
-    def instructions(self, size: int) -> str:
-        """Return what a request of `size` samples is told to do."""
-        return instructions(
-            self.template,
-            labels=self.labels,
-            count=size,
-            frames=self.condition.frames,
-            noun=noun(self.condition.modality),
-        )
-
-
-@dataclass(frozen=True)
-class SampleInput:
-    """A sample as a request needs it."""
-
-    target: str | None
-    text: str | None
-    media: tuple[MediaRef, ...]
 
 
 def of_run(session: Session, run_id: UUID) -> RunContext:

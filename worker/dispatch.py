@@ -1,6 +1,7 @@
 """The slice: due requests of one model, leased and sent, for a bounded time."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import structlog
 
 from core import attempts, leases, models
 from core.db import utc_now
+from core.limiter.interface import LimiterAway
 from core.rules.room import PastUse
 from core.rules.specs import ModelSpec
 from core.rules.states import RequestState
@@ -30,6 +32,9 @@ AHEAD = 16
 IDLE_S = 0.2
 """Between looks at the queue while calls of this slice are under way and nothing is due."""
 
+WAKE_S = 0.7
+"""Between wake-ups of other workers; no divisor of a tick, so that the two do not fall in step."""
+
 LEASE_MARGIN = timedelta(seconds=90)
 """A lease outlasts the wait for a turn and the longest call by this much."""
 
@@ -39,8 +44,12 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 class Slice:
     """One slice of one model."""
 
-    def __init__(self, engine: Engine, model_id: UUID, model: ModelSpec) -> None:
+    def __init__(
+        self, engine: Engine, model_id: UUID, model: ModelSpec, wake: Callable[[], None]
+    ) -> None:
         self._engine = engine
+        self._wake = wake
+        self._woke_at = float("-inf")
         self._model_id = model_id
         self._turnstile = Turnstile(engine, model_id, model, SLICE_S)
         self._lasts = timedelta(seconds=model.timeout_s + SLICE_S) + LEASE_MARGIN
@@ -62,6 +71,15 @@ class Slice:
                 self._start(call)
             if not leased:
                 await self._call_ends(IDLE_S)
+            elif len(leased) == room:
+                await self._wake_others()
+
+    async def _wake_others(self) -> None:
+        """Tell other workers that there is more than this process can hold, now and then."""
+        now = self._engine.loop.time()
+        if now - self._woke_at >= WAKE_S:
+            self._woke_at = now
+            await self._engine.in_thread(self._wake)
 
     async def finish(self) -> None:
         """Wait for the calls that are out; those that wait for room are given back."""
@@ -132,8 +150,13 @@ class Slice:
         await asyncio.wrap_future(self._engine.writer.write(settlement))
 
 
-async def dispatch(engine: Engine, model_id: UUID) -> None:
-    """Run one slice of a model, unless this process has one that is leasing, or it rests."""
+async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = lambda: None) -> None:
+    """Run one slice of a model, unless this process has one that is leasing, or it rests.
+
+    `wake` is called when more is due than this process can hold, so that others join in: Redis
+    hands messages out in turn, and two workers may else share them so that one only ever gets
+    the ticks and the other only the wake-ups, which it has no use for.
+    """
     now = engine.loop.time()
     if model_id in engine.leasing or engine.resting.get(model_id, now) > now:
         return
@@ -141,7 +164,7 @@ async def dispatch(engine: Engine, model_id: UUID) -> None:
     try:
         model = await engine.in_thread(_spec, engine, model_id)
         await _restore(engine, model_id, model)
-        slice_ = Slice(engine, model_id, model)
+        slice_ = Slice(engine, model_id, model, wake)
         await slice_.run()
     finally:
         engine.leasing.discard(model_id)
@@ -162,8 +185,12 @@ async def _restore(engine: Engine, model_id: UUID, model: ModelSpec) -> None:
     """
     if model_id in engine.restored:
         return
-    for credential, past in (await engine.in_thread(_past, engine, model_id, model)).items():
-        await engine.limiter.restore(str(model_id), model.limits, credential, past)
+    uses = await engine.in_thread(_past, engine, model_id, model)
+    try:
+        for credential, past in uses.items():
+            await engine.limiter.restore(str(model_id), model.limits, credential, past)
+    except LimiterAway:
+        return  # the next slice tries again; this one finds no room either
     engine.restored.add(model_id)
 
 

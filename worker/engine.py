@@ -13,9 +13,9 @@ from uuid import UUID
 from core.db import Database
 from core.limiter.factory import create_limiter
 from core.media.store import MediaStore
+from core.prompts import RunContext
 from core.providers.client import ProviderClient
 from core.settings import Settings
-from worker.contexts import RunContext
 from worker.writer import Writer
 
 T = TypeVar("T")
@@ -74,13 +74,17 @@ class Engine:
         finally:
             self._slices.discard(task)
 
-    def stop(self) -> None:
-        """Lease no more, give calls under way a moment, store what came back, and close.
+    def wind_down(self) -> None:
+        """Lease no more, and give calls under way a moment to end.
 
         What is still under way then stays `sent` in the database, and the next start calls it
         unknown: nobody can tell whether it was billed.
         """
         asyncio.run_coroutine_threadsafe(self._wind_down(), self.loop).result()
+
+    def close(self) -> None:
+        """Store what came back, and let go of everything; after `wind_down`."""
+        asyncio.run_coroutine_threadsafe(self._close_clients(), self.loop).result()
         self.writer.close()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
@@ -89,7 +93,7 @@ class Engine:
         self.database.close()
 
     async def _wind_down(self) -> None:
-        """End the slices, then the clients."""
+        """End the slices; calls that take too long are cut off."""
         self.stopping.set()
         if self._slices:
             await asyncio.wait(self._slices, timeout=STOP_S)
@@ -97,5 +101,8 @@ class Engine:
             call.cancel()
         # A slice ends with its calls.
         await asyncio.gather(*self._slices, return_exceptions=True)
+
+    async def _close_clients(self) -> None:
+        """Close what belongs to the loop."""
         await self.client.aclose()
         await self.limiter.close()

@@ -24,6 +24,8 @@ def plan(engine: Engine, run_id: UUID) -> Iterator[int]:
             run = runs.get(session, run_id)
             ids = runs.ordered_samples(session, run)
         for at in range(run.planned, run.samples, CHUNK):
+            if engine.stopping.is_set():
+                return
             chunk = ids[at : at + CHUNK]
             with engine.database.write.begin() as session:
                 jobs.lock(session, run.job_id)

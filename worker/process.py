@@ -38,12 +38,13 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Take no more work, end what is under way, and close."""
-        # Celery needs a second to notice; calls under way may use it.
+        # Celery waits for its tasks, and these for the engine to wind down: so both at once.
         controller = threading.Thread(target=self._controller.stop, name="worker-stop")
         controller.start()
-        self.engine.stop()
+        self.engine.wind_down()
         controller.join()
         self._thread.join()
+        self.engine.close()
 
 
 class BeatProcess:

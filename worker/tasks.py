@@ -1,5 +1,6 @@
 """The Celery tasks: shells around planning, dispatch and the tick."""
 
+from functools import partial
 from uuid import UUID
 
 from celery import Celery
@@ -31,7 +32,8 @@ def register(app: Celery, engine: Engine) -> None:
 
     @app.task(name=DISPATCH)
     def dispatch_model(model_id: str) -> None:
-        engine.run(dispatch(engine, UUID(model_id)))
+        key = UUID(model_id)
+        engine.run(dispatch(engine, key, partial(wake, DISPATCH, key)))
 
     @app.task(name=TICK)
     def tick() -> None:

@@ -1,16 +1,22 @@
 """Where the calls of a slice wait for room under the provider's limits."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
+
+import structlog
 
 from core import jobs, models
 from core.db import utc_now
-from core.limiter.interface import Cost, Grant, Health
+from core.limiter.interface import Cost, Grant, Health, LimiterAway, Wait
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import ModelSpec
 from core.vocabulary import Result
 from worker.engine import Engine
+
+log = structlog.get_logger()
 
 HORIZON_S = 2.0
 """How far ahead room is reserved: enough that no slot idles, little enough to stop quickly."""
@@ -20,6 +26,13 @@ REST_S = 15.0
 
 TTL_MARGIN_S = 60.0
 """A reservation outlasts the longest call by this much; then its worker is taken for dead."""
+
+
+AWAY_S = 1.0
+"""Between tries while the limiter cannot be reached."""
+
+RESTS = {Result.RATE_LIMITED: Health.THROTTLED, Result.QUOTA: Health.EXHAUSTED}
+"""What a credential is after a reply that asks for a rest."""
 
 
 class GivenBack(Exception):
@@ -62,15 +75,7 @@ class Turnstile:
         wait = 0.0
         async with self._line:
             while left := self.left_s:
-                room = await self.engine.limiter.reserve(
-                    str(self.model_id),
-                    self.model.limits,
-                    self.model.credential_keys,
-                    Cost(tokens=tokens),
-                    owner=self.engine.owner,
-                    horizon_s=HORIZON_S,
-                    ttl_s=self.model.timeout_s + TTL_MARGIN_S,
-                )
+                room = await self._reserve(tokens)
                 if isinstance(room, Grant):
                     return room
                 wait = room.delay_s
@@ -80,31 +85,48 @@ class Turnstile:
                     await self._freed_within(wait)
         raise GivenBack(min(wait, REST_S))
 
+    async def _reserve(self, tokens: int) -> Grant | Wait:
+        """Ask for room; while the limiter is away there is none."""
+        try:
+            return await self.engine.limiter.reserve(
+                str(self.model_id),
+                self.model.limits,
+                self.model.credential_keys,
+                Cost(tokens=tokens),
+                owner=self.engine.owner,
+                horizon_s=HORIZON_S,
+                ttl_s=self.model.timeout_s + TTL_MARGIN_S,
+            )
+        except LimiterAway as away:
+            log.warning("no room can be reserved", reason=str(away))
+            return Wait(AWAY_S, str(away))
+
     async def back_out(self, grant: Grant) -> None:
         """Give room back that was not used."""
-        await self.engine.limiter.release(str(self.model_id), grant)
+        with _forgiven():
+            await self.engine.limiter.release(str(self.model_id), grant)
         self._freed.set()
 
     async def leave(self, grant: Grant, exchange: Exchange, reading: Reading) -> None:
         """Account for a call that is over, and learn from what the provider said."""
+        with _forgiven():
+            await self._account(grant, exchange, reading)
+        self._freed.set()
+
+    async def _account(self, grant: Grant, exchange: Exchange, reading: Reading) -> None:
+        """Settle the reservation; rest or revoke the credential where the reply asks for it."""
         limiter, model = self.engine.limiter, str(self.model_id)
         usage = reading.usage
         await limiter.settle(model, grant, tokens=usage.total if usage else None)
         await limiter.observe(model, grant.credential, seen_limits(exchange.headers), grant=grant)
         reason = reading.reason or ""
-        if reading.result is Result.RATE_LIMITED:
-            wait = reading.retry_after_s
-            await limiter.penalize(
-                model, grant.credential, health=Health.THROTTLED, wait_s=wait, reason=reason
-            )
-        elif reading.result is Result.QUOTA:
-            wait = reading.retry_after_s
-            await limiter.penalize(
-                model, grant.credential, health=Health.EXHAUSTED, wait_s=wait, reason=reason
-            )
-        elif reading.result is Result.UNAUTHORIZED:
+        if reading.result is Result.UNAUTHORIZED:
             await self.revoke(grant.credential, reason)
-        self._freed.set()
+        elif (health := RESTS.get(reading.result)) is not None:
+            wait = reading.retry_after_s
+            await limiter.penalize(
+                model, grant.credential, health=health, wait_s=wait, reason=reason
+            )
 
     async def revoke(self, credential: str, reason: str) -> None:
         """Use a credential no more; without any left, pause the model's runs and say why.
@@ -143,3 +165,15 @@ class Turnstile:
         for run_id in running:
             with self.engine.database.write.begin() as session:
                 jobs.stop(session, run_id, reason, now=utc_now())
+
+
+@contextmanager
+def _forgiven() -> Iterator[None]:
+    """Go on when the limiter is away: what came back matters more than how it is counted.
+
+    The reservation ends with its time to live then.
+    """
+    try:
+        yield
+    except LimiterAway as away:
+        log.warning("a call was not accounted for", reason=str(away))

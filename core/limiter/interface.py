@@ -15,6 +15,7 @@ __all__ = [
     "Grant",
     "Health",
     "Limiter",
+    "LimiterAway",
     "NeverFits",
     "PastUse",
     "Room",
@@ -30,6 +31,10 @@ REVOKED_WAIT_S = 60.0
 
 TOLERANCE_S = 1e-6
 """What rounding may add to a moment."""
+
+
+class LimiterAway(Exception):
+    """The accounts cannot be reached: nothing can be reserved until they can."""
 
 
 class NeverFits(Exception):
@@ -85,7 +90,7 @@ class Limiter(Protocol):
 
     A call is settled or released exactly once; one that is not is settled when its time to live,
     which runs from the moment it was to be sent, has passed. Safe to use from any thread or
-    event loop that the implementation was made for.
+    event loop that the implementation was made for. Every operation may raise LimiterAway.
     """
 
     async def reserve(

@@ -7,12 +7,20 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
 
-from core.limiter.interface import CredentialStatus, Grant, Wait, refusal, until
+from core.limiter.interface import (
+    CredentialStatus,
+    Grant,
+    LimiterAway,
+    Wait,
+    refusal,
+    until,
+)
 from core.rules.headers import Seen, SeenLimits
 from core.rules.limits import DAY_BUCKET_S, DAY_S, MINUTE_BUCKET_S, MINUTE_S, START_RPM, least
 from core.rules.room import Cost, Health, Opening, PastUse, Reason, Room, Stamp
@@ -32,6 +40,9 @@ OPERATIONS = (
 )
 TIMEOUT_S = 5.0
 
+CONNECTIONS = 16
+"""More would only wait in line at the server, which runs one script at a time."""
+
 WHYS: dict[str, Reason | Health] = {why.value: why for why in (*Reason, *Health)}
 """What the scripts say there is no room in, by its word."""
 
@@ -45,13 +56,16 @@ class RedisLimiter:
 
     def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
         """Connect at first use. A `clock` takes the place of the server's."""
-        self._client = Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
+            max_connections=CONNECTIONS,
+            timeout=TIMEOUT_S,
             decode_responses=True,
             retry=Retry(NoBackoff(), 0),
             socket_timeout=TIMEOUT_S,
             socket_connect_timeout=TIMEOUT_S,
         )
+        self._client = Redis.from_pool(pool)
         self._clock = clock
         folder = files(__package__) / "lua"
         account = (folder / "account.lua").read_text()
@@ -155,7 +169,10 @@ class RedisLimiter:
             for kind in ACCOUNT_KEYS
         ]
         given = [None if self._clock is None else self._clock(), *arguments]
-        return await self._scripts[operation](keys, [_text(value) for value in given])
+        try:
+            return await self._scripts[operation](keys, [_text(value) for value in given])
+        except RedisError as error:
+            raise LimiterAway(f"the limits in Redis cannot be reached: {error}") from error
 
 
 def _text(value: object) -> str:

@@ -98,6 +98,38 @@ def _cross(conditions: Conditions, modalities: tuple[Modality, ...]) -> Iterator
             )
 
 
+class PreviewSpec(Spec):
+    """A condition, and which samples to show under it: the first request of such a job."""
+
+    dataset: Reference = Field(description="Name, or name@version")
+    template: Reference = "default"
+    text: str | None = Field(
+        None, min_length=1, max_length=20_000, description="A template's text, in place of one"
+    )
+    model: Reference | None = Field(None, description="null: only the messages are shown")
+    modality: Modality | None = Field(None, description="null: the dataset's own")
+    frames: int = Field(DEFAULT_FRAMES, ge=1, le=100)
+    color: Color = Color.RGB
+    detail: Detail = Detail.LOW
+    longest_side: int | None = Field(None, ge=16, le=8192)
+    jpeg_quality: int = Field(95, ge=1, le=100)
+    count: int | None = Field(None, ge=1, le=100, description="Samples; null: as a job batches")
+    seed: int = Field(0, ge=0, le=MAX_INT, description="Of the order of the samples")
+
+    def condition(self, own: Modality) -> Condition:
+        """Return the condition, as a job over a dataset of modality `own` would have it."""
+        crossed = Conditions(
+            modality=None if self.modality is None else (self.modality,),
+            template=(self.template,),
+            frames=(self.frames,),
+            color=(self.color,),
+            detail=(self.detail,),
+            longest_side=(self.longest_side,),
+            jpeg_quality=(self.jpeg_quality,),
+        )
+        return expand(crossed, own)[0]
+
+
 def batch_size(condition: Condition, capabilities: Capabilities, wanted: int | None) -> int:
     """Return how many samples go into a request: as wanted, within the model's capabilities.
 

@@ -21,6 +21,7 @@ class Gerbench(Front):
         Deferred("worker", "gerbench.cli.service", "Work on jobs, in a process of its own."),
         Deferred("beat", "gerbench.cli.service", "Keep the queue moving."),
         Deferred("endpoint", "gerbench.cli.endpoint", "Serve the local endpoint."),
+        Deferred("draw", "gerbench.cli.draw", "Draw datasets to try things out on."),
         Deferred("db", "gerbench.cli.db", "The schema of the database."),
     )
 

@@ -100,6 +100,13 @@ def images_of(client: Client, dataset: str = "faces") -> dict[str, MediaRef]:
     return {sample["name"]: from_json(sample["media"])[0] for sample in samples}
 
 
+def sent_images(client: Client, job: Json) -> dict[int, str]:
+    """Return the digest of the image of each sample that a job has an outcome for."""
+    images = images_of(client)
+    samples = (prediction["sample"] for prediction in rows(client, job, "predictions"))
+    return {sample["id"]: images[sample["name"]].digest for sample in samples}
+
+
 def paid(log: Iterable[Entry]) -> Counter[str]:
     """Return how often each image was paid for, by the digest of its bytes."""
     return Counter(image for entry in log if entry.billed for image in entry.images)

@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[2]
 POLL_S = 0.05
 START_S = 60
 STOP_S = 20
-FOREIGN = ("GERBENCH_", "OPENAI_", "MODEL")
-"""What a developer's shell may hold and a test must not see."""
+FOREIGN = ("GERBENCH_", "OPENAI_", "MODEL", "PYTHONDONTWRITEBYTECODE")
+"""What a developer's shell may hold and a test must not see; the last would have each process
+compile every package anew, which takes longer than most tests."""
 
 STARTED: list["Process"] = []
 """Those of the tests so far, for the report of one that fails."""
@@ -111,13 +112,13 @@ def running(
 
 
 class Up:
-    """`gerbench up` on a data folder: embedded mode."""
+    """`gerbench up` on a data folder, and a client of it."""
 
-    def __init__(self, data: Path, process: Process) -> None:
+    def __init__(self, data: Path, process: Process, key: str | None) -> None:
         self.data = data
         self.process = process
         self.url = str(eventually(self._announced, START_S, lambda: process.output)["url"])
-        self.client: Client = connect(data)
+        self.client = connect(data) if key is None else Client(self.url, key)
 
     def _announced(self) -> Json | None:
         """Return what this very process announced; a killed one leaves its own behind."""
@@ -128,14 +129,17 @@ class Up:
 
 @contextmanager
 def up(
-    data: Path, *arguments: object, environment: Mapping[str, str] | None = None
+    data: Path,
+    *arguments: object,
+    key: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Up]:
-    """Run the service on a folder, with a client of it."""
+    """Run the service on a folder, with a client that has the key given, else the folder's own."""
     data.mkdir(exist_ok=True)
     log = data.with_name(f"{data.name}.log")
     command = ("up", "--port", 0, "--data", data, *arguments)
     with running(*command, log=log, environment=environment) as process:
-        service = Up(data, process)
+        service = Up(data, process, key)
         with service.client:
             yield service
 

@@ -29,7 +29,7 @@ def test_a_killed_service_goes_on_and_pays_twice_only_for_what_was_in_flight(
             job = jobs.ended(service.client, job)
             attempts = jobs.rows(service.client, job, "attempts")
             requests = jobs.rows(service.client, job, "requests")
-            sent = _images(service.client, job)
+            sent = jobs.sent_images(service.client, job)
         log = endpoint.log
 
     assert (job["status"], job["progress"]["answered"]) == ("completed", 140)
@@ -101,13 +101,6 @@ def _begin(client: Client, endpoint: LocalEndpoint, faces: Path) -> Json:
     jobs.name_model(client, endpoint.base_url, limits=LIMITS)
     job = jobs.submit(client, batch_size=BATCH)
     return jobs.reached(client, job, 0.3)
-
-
-def _images(client: Client, job: Json) -> dict[int, str]:
-    """Return the digest of each sample's image."""
-    images = jobs.images_of(client)
-    samples = (p["sample"] for p in jobs.rows(client, job, "predictions"))
-    return {sample["id"]: images[sample["name"]].digest for sample in samples}
 
 
 def _money_agrees(job: Json, attempts: list[Json]) -> None:

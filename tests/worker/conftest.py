@@ -35,7 +35,8 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     database.close()
     engine = Engine(settings)
     yield engine
-    engine.stop()
+    engine.wind_down()
+    engine.close()
 
 
 @pytest.fixture

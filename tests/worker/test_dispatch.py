@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,6 +11,8 @@ from sqlalchemy import select
 
 from core import jobs
 from core.db import utc_now
+from core.limiter.interface import Grant, LimiterAway, Wait
+from core.limiter.memory import MemoryLimiter
 from core.rules.states import RequestState
 from core.tables import Attempt, Prediction, Request
 from core.vocabulary import Cause
@@ -277,3 +280,37 @@ def test_a_restart_remembers_what_the_provider_still_counts(engine: Engine, serv
 
     assert endpoint.log == []
     assert engine.resting[run.model_id] > engine.loop.time()
+
+
+class Flaky(MemoryLimiter):
+    """A limiter that cannot be reached every other time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def _answer(self) -> None:
+        self.asked += 1
+        if self.asked % 2:
+            raise LimiterAway("the limits cannot be reached")
+
+    async def reserve(self, *args: Any, **options: Any) -> Grant | Wait:
+        self._answer()
+        return await super().reserve(*args, **options)
+
+    async def settle(self, *args: Any, **options: Any) -> None:
+        self._answer()
+        await super().settle(*args, **options)
+
+
+def test_an_answer_is_kept_while_the_limiter_is_away(
+    engine: Engine, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.turnstile.AWAY_S", 0.01)
+    engine.limiter = Flaky()
+    endpoint = serve()
+
+    run = work(engine, submit(engine, endpoint.base_url))
+
+    assert (run.status, run.answered, run.attempts) == ("completed", SAMPLES, 4)
+    assert set(billed(endpoint).values()) == {1}

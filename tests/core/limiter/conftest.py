@@ -63,7 +63,7 @@ class Bench:
 async def remove(url: str, model: str) -> None:
     """Delete what a test left in Redis."""
     limiter = RedisLimiter(url)
-    async for key in limiter._client.scan_iter(f"{PREFIX}{{{model}}}:*"):
+    async for key in limiter._client.scan_iter(f"{PREFIX}{{{model}*"):
         await limiter._client.delete(key)
     await limiter.close()
 

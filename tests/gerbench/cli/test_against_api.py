@@ -224,3 +224,18 @@ def test_what_is_no_archive_is_refused(gerbench: Gerbench, tmp_path: Path) -> No
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("gerbench: ")
+
+
+def test_a_template_is_previewed_part_by_part(gerbench: Gerbench) -> None:
+    assert gerbench(*ADD).exit_code == 0
+    what = ("templates", "preview", "terse", "--dataset", "moods", "--count", "2")
+
+    shown = gerbench(*what, "--model", "local")
+    as_json = decoded(gerbench(*what, "--json"))
+    tried = gerbench(*what[:2], "--dataset", "moods", "--text", "All of {labels}.")
+
+    assert shown.exit_code == 0, shown.stderr
+    assert as_json["instructions"] in shown.stdout
+    assert f"Text 2 is {as_json['samples'][1]['name']}\n" in shown.stdout
+    assert "model=fer" in shown.stdout
+    assert "All of anger, happiness, sadness." in tried.stdout
