@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from core import runs
 from core.paging import Key, Slice, fetch
 from core.progress import pending
+from core.rules.classes import Classes
 from core.rules.scoring import Cell, Metrics, score
 from core.rules.specs import DatasetSpec
 from core.rules.states import Status
@@ -45,7 +46,7 @@ def metrics(session: Session, run: Run) -> Metrics:
     """
     dataset = session.get_one(Dataset, run.dataset_id)
     spec = DatasetSpec.model_validate(dataset.spec)
-    figures = score(_cells(session, run), labels=spec.labels, rules=spec.scoring)
+    figures = score(_cells(session, run, spec), labels=spec.classes, rules=spec.scoring)
     return figures.model_copy(update={"samples": run.samples, "pending": pending(run)})
 
 
@@ -55,18 +56,29 @@ def stored(session: Session, run: Run) -> Metrics:
     return metrics(session, run) if found is None else Metrics.model_validate(found.metrics)
 
 
-def _cells(session: Session, run: Run) -> Iterator[Cell]:
-    """Yield the tally of a run's predictions."""
+def _cells(session: Session, run: Run, spec: DatasetSpec) -> Iterator[Cell]:
+    """Yield the tally of a run's predictions, by class."""
+    classes = Classes.of(spec)
     known = case((Prediction.in_vocabulary.is_(True), Prediction.label), else_=null())
-    key = (Sample.target, Prediction.outcome, known, Prediction.in_vocabulary, Prediction.rank)
+    number = Sample.target_number
+    sign = case((number > 0, 1), (number < 0, -1), (number == 0, 0), else_=null())
+    said = (Prediction.outcome, known, Prediction.in_vocabulary, Prediction.rank)
+    key = (Sample.target, sign, *said)
     rows = session.execute(
         select(*key, func.count())
         .join(Sample, Sample.id == Prediction.sample_id)
         .where(Prediction.run_id == run.id)
         .group_by(*key)
     )
-    for target, outcome, label, in_vocabulary, rank, count in rows:
-        yield Cell(target, outcome, label, in_vocabulary, rank, count)
+    for target, signed, outcome, label, in_vocabulary, rank, count in rows:
+        yield Cell(
+            classes.of_target(target, signed),
+            outcome,
+            None if label is None else classes.labels[label],
+            in_vocabulary,
+            rank,
+            count,
+        )
 
 
 def page(

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core import paging
+from core import builtin, paging
 from core.errors import InvalidDataset, InvalidInput, NotFound
 from core.imports.archive import ArchiveLimits
 from core.imports.checking import stage
@@ -45,7 +45,8 @@ def import_dataset(
     transaction. Media are stored on the way: those of an import that fails are found again
     by the next one. Unless faulty samples are to be skipped, one fault refuses the whole.
     """
-    draft = DatasetDraft(**spec.model_dump())
+    draft = spec if isinstance(spec, DatasetDraft) else DatasetDraft(**spec.model_dump())
+    draft = builtin.completed(draft)
     report = ImportReport()
     with opened(source, draft, limits, scratch) as layout, Staging() as staging:
         spec = complete(draft, layout, report)

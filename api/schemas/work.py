@@ -177,7 +177,7 @@ class SampleRef(BaseModel):
 
     id: int
     name: str
-    target: str | None
+    target: str | float = Field(description="A label, or a number")
 
 
 class PredictionOut(BaseModel):
@@ -188,7 +188,7 @@ class PredictionOut(BaseModel):
     label: str | None
     in_vocabulary: bool | None
     ranked: list[str] | None = Field(description="Labels, best first")
-    rank: int | None = Field(description="Place of the target among them, from 1")
+    rank: int | None = Field(description="Place of the first right one, from 1")
     slot: int | None = Field(description="Place in its request, from 0")
     batch: int | None = Field(description="Samples in its request")
     request_id: int
@@ -199,4 +199,5 @@ class PredictionOut(BaseModel):
         """Return a prediction as it is shown."""
         sample = prediction.sample
         own = {name: getattr(prediction, name) for name in cls.model_fields if name != "sample"}
-        return cls(**own, sample=SampleRef(id=sample.id, name=sample.name, target=sample.target))
+        target = sample.target_number if sample.target is None else sample.target
+        return cls(**own, sample=SampleRef(id=sample.id, name=sample.name, target=target))

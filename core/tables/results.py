@@ -71,7 +71,7 @@ class Prediction(Base):
     ranked: Mapped[list[Any] | None]
     """All labels, best first."""
     rank: Mapped[int | None]
-    """Place of the target among them, from 1; null where it is not there."""
+    """Place of the first right one among them, from 1; null where there is none."""
     slot: Mapped[int | None]
     """Place in the request that it came from, from 0."""
     batch: Mapped[int | None]

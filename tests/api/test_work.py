@@ -57,10 +57,8 @@ def answered(job: dict[str, Any], database: Database) -> dict[str, Any]:
         verdict = decide(request.asked, reading, parsed, refusal=False, jitter=0.0)
         exchange = Exchange(200, {"x-request-id": "r1"}, b'{"raw": "\xff"}', 0.5)
         heard = Heard(opened.id, exchange, reading, 2_000_000_000, NOW)
-        targets = ["anger"] * 6
-        settling.settle_all(
-            session, [Settlement(request, "me", verdict, NOW, None, targets, heard)]
-        )
+        right = [frozenset({"anger"})] * 6
+        settling.settle_all(session, [Settlement(request, "me", verdict, NOW, None, right, heard)])
     return job
 
 

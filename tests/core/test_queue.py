@@ -62,7 +62,8 @@ def settlement(
     exchange = Exchange(200, {"x-request-id": "r1"}, b'{"verbatim": "\xff"}', 0.25)
     heard = Heard(attempt.id, exchange, reading, cost_nano, NOW)
     targets = ["happiness", "sadness", "anger", "happiness"][: request.asked.size]
-    return Settlement(request, owner, verdict, NOW, reading.reason, targets, heard)
+    right = [frozenset({target}) for target in targets]
+    return Settlement(request, owner, verdict, NOW, reading.reason, right, heard)
 
 
 def settle(queue: Queue, *settlements: Settlement) -> dict[UUID, str]:
