@@ -15,7 +15,7 @@ from core.rules.scoring import Cell, Metrics, score
 from core.rules.specs import DatasetSpec
 from core.rules.states import Status
 from core.tables import Dataset, Model, Prediction, Request, Run, Sample, Score
-from core.vocabulary import Task
+from core.vocabulary import Origin, Task
 
 
 def close(session: Session, run_id: UUID, *, now: datetime) -> None:
@@ -25,8 +25,13 @@ def close(session: Session, run_id: UUID, *, now: datetime) -> None:
     target = Status.FAILED if useless else Status.COMPLETED
     reason = _last_reason(session, run_id) if useless else None
     if runs.move(session, run_id, target, reason=reason, now=now):
-        figures = metrics(session, run).model_dump(mode="json")
-        session.merge(Score(run_id=run_id, scored_at=now, metrics=figures))
+        store(session, run, now=now)
+
+
+def store(session: Session, run: Run, *, now: datetime) -> None:
+    """Store a run's metrics as they are now."""
+    figures = metrics(session, run).model_dump(mode="json")
+    session.merge(Score(run_id=run.id, scored_at=now, metrics=figures))
 
 
 def _last_reason(session: Session, run_id: UUID) -> str | None:
@@ -90,19 +95,21 @@ def page(
     task: Task | None = None,
     model: str | None = None,
     job_id: UUID | None = None,
+    origin: Origin | None = None,
 ) -> Slice[Run]:
     """Return a page of the runs whose metrics are stored, the latest submitted first."""
     query = (
         select(Run)
         .join(Score, Score.run_id == Run.id)
         .join(Dataset, Dataset.id == Run.dataset_id)
-        .join(Model, Model.id == Run.model_id)
+        .outerjoin(Model, Model.id == Run.model_id)
     )
     for column, wanted in (
         (Dataset.name, dataset),
         (Dataset.task, task),
-        (Model.name, model),
+        (func.coalesce(Model.name, Run.system), model),
         (Run.job_id, job_id),
+        (Run.origin, origin),
     ):
         if wanted is not None:
             query = query.where(column == wanted)

@@ -29,6 +29,11 @@ def submit(
     if (earlier := _made_by(session, idempotency_key)) is not None:
         return _same(earlier, body)
     dataset = datasets.get(session, submission.dataset)
+    if dataset.published:
+        raise InvalidInput(
+            f"{datasets.version(dataset)} was made from published predictions and has no media to"
+            f" ask about; import them with POST /v1/datasets under the name {dataset.name}"
+        )
     job = Job(
         dataset_id=dataset.id,
         submission=body,
@@ -175,6 +180,13 @@ def _move(session: Session, job_id: UUID, target: Status, reason: str | None, no
     return job
 
 
+def owner(run: Run) -> UUID:
+    """Return the job that a run is of. Raises IllegalMove for a published run: nothing moves it."""
+    if run.job_id is None:
+        raise runs.illegal(run.status, "moved", "others published its run")
+    return run.job_id
+
+
 def lock(session: Session, job_id: UUID) -> Job:
     """Return a job, held until the commit against everyone else who would move its runs.
 
@@ -205,7 +217,7 @@ def follow(session: Session, job_id: UUID, *, now: datetime) -> None:
 
 def stop(session: Session, run_id: UUID, reason: str, *, now: datetime) -> None:
     """Pause a run for a reason that only a person can remove."""
-    job_id = runs.get(session, run_id).job_id
+    job_id = owner(runs.get(session, run_id))
     lock(session, job_id)
     if runs.move(session, run_id, Status.PAUSED, reason=reason, now=now):
         follow(session, job_id, now=now)

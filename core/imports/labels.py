@@ -39,12 +39,16 @@ class Labels:
         self._numbers = numbers
         self._known = {label.strip().casefold(): label for label in labels}
 
+    def spelled(self, written: str) -> str | None:
+        """Return a label as the dataset spells it; None for a word that is none."""
+        return self._known.get(written.casefold())
+
     def match(self, target: Any) -> str | float:
         """Return the label as the dataset spells it, or a number; else InvalidMedia."""
         written = "" if target is None else str(target).strip()
         if not written:
             raise InvalidMedia("has no label")
-        label = self._known.get(written.casefold())
+        label = self.spelled(written)
         if label is not None:
             return label
         number = number_of(

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -73,7 +75,7 @@ def test_the_rank_is_that_of_the_first_label_that_means_the_target() -> None:
         ({"target": "sign"}, "positive and negative"),
     ],
 )
-def test_a_map_that_makes_no_sense_is_refused(scoring: dict[str, object], reason: str) -> None:
+def test_a_map_that_makes_no_sense_is_refused(scoring: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         spec(**scoring)
 
