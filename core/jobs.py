@@ -74,7 +74,8 @@ def _same(job: Job, body: dict[str, object]) -> Job:
 def _expand(session: Session, job: Job, dataset: Dataset, submission: Submission) -> list[Run]:
     """Return a run for each model, condition and repeat."""
     chosen = [models.get(session, name) for name in dict.fromkeys(submission.models)]
-    conditions = expand(submission.conditions, DatasetSpec.model_validate(dataset.spec).modality)
+    spec = DatasetSpec.model_validate(dataset.spec)
+    conditions = expand(submission.conditions, spec.modality, spec.frames)
     count = len(chosen) * len(conditions) * submission.repeats
     if count > MAX_RUNS:
         raise InvalidInput(f"{count} runs in one job; at most {MAX_RUNS}: submit it in parts")
@@ -100,7 +101,9 @@ def _run(
     template = templates.resolve(session, dataset.task, condition.modality, condition.template)
     pinned = condition.model_copy(update={"template": f"{template.name}@{template.version}"})
     capabilities = ModelSpec.model_validate(model.spec).capabilities
-    limit = asked.sample_limit
+    limit, size = asked.sample_limit, asked.batch_size
+    if size is None and condition.modality is dataset.modality:
+        size = DatasetSpec.model_validate(dataset.spec).batch_size
     return Run(
         job_id=job.id,
         dataset_id=dataset.id,
@@ -110,7 +113,7 @@ def _run(
         repeat=repeat,
         position=position,
         seed=asked.seed,
-        batch_size=batch_size(condition, capabilities, asked.batch_size),
+        batch_size=batch_size(condition, capabilities, size),
         samples=min(limit or dataset.sample_count, dataset.sample_count),
         created_at=job.created_at,
     )

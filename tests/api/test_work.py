@@ -44,9 +44,9 @@ def answered(job: dict[str, Any], database: Database) -> dict[str, Any]:
     with database.write.begin() as session:
         run = session.scalars(select(Run)).one()
         runs.plan(session, run, runs.ordered_samples(session, run), at=0, now=NOW)
-        jobs.follow(session, run.job_id, now=NOW)
+        jobs.follow(session, jobs.owner(run), now=NOW)
         request = leases.lease(
-            session, run.model_id, owner="me", slots=1, now=NOW, lasts=rows.LATER - NOW
+            session, rows.model_of(run), owner="me", slots=1, now=NOW, lasts=rows.LATER - NOW
         )[0]
         opened = attempts.open_all(
             session, [Opening(request, "me", "anonymous", {"model": "fer"}, "0" * 64, NOW)]

@@ -224,3 +224,18 @@ def test_what_is_no_archive_is_refused(gerbench: Gerbench, tmp_path: Path) -> No
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("gerbench: ")
+
+
+def test_a_published_benchmark_is_imported(gerbench: Gerbench, tmp_path: Path) -> None:
+    dataset = tmp_path / "released" / "dfew"
+    dataset.mkdir(parents=True)
+    (dataset / "label.csv").write_text("name,gt\n1.mp4,Happy\n2.mp4,Sad\n")
+    (dataset / "label-gpt4v.csv").write_text('name,gt,gpt4v\n1,Happy,"happy,sad"\n')
+
+    (run,) = decoded(gerbench("import-benchmark", str(dataset.parent), "--json"))
+    again = gerbench("import-benchmark", str(dataset), "--model", "gpt-4v")
+
+    assert (run["model"], run["refused"], run["new"]) == ("gpt-4v", 1, True)
+    assert [name for name in ("dfew@", "100.00 %", "no") if name not in again.stdout] == []
+    assert len(decoded(gerbench("datasets", "specs", "--json"))) == 21
+    assert "weighted_f1" in gerbench("datasets", "specs").stdout
