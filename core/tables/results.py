@@ -71,14 +71,15 @@ class Prediction(Base):
     ranked: Mapped[list[Any] | None]
     """All labels, best first."""
     rank: Mapped[int | None]
-    """Place of the target among them, from 1; null where it is not there."""
+    """Place of the first right one among them, from 1; null where there is none."""
     slot: Mapped[int | None]
     """Place in the request that it came from, from 0."""
     batch: Mapped[int | None]
     """Samples in that request."""
-    request_id: Mapped[int] = mapped_column(ForeignKey("requests.id"))
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("requests.id"))
+    """Null in published runs."""
     attempt_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"))
-    """The attempt it was read from; null where every attempt failed without a reply."""
+    """The attempt it was read from; null where there was no reply, and in published runs."""
 
     sample: Mapped[Sample] = relationship(lazy="raise")
 
