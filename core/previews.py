@@ -11,6 +11,7 @@ from core.media.store import MediaStore
 from core.prompts import RunContext, SampleInput
 from core.providers.adapters import adapter_for
 from core.providers.body import Body
+from core.rules.classes import Classes
 from core.rules.specs import Capabilities, Condition, DatasetSpec, ModelSpec
 from core.rules.submissions import PreviewSpec, batch_size
 from core.rules.templates import check
@@ -68,10 +69,13 @@ def gather(session: Session, spec: PreviewSpec) -> Asked:
     rows = [found[sample] for sample in ids]
     return Asked(
         datasets.version(dataset),
-        RunContext(condition, text, declared.labels),
+        RunContext(condition, text, declared.labels, Classes.of(declared)),
         model,
         tuple(row.name for row in rows),
-        tuple(SampleInput(row.target, row.text, from_json(row.media)) for row in rows),
+        tuple(
+            SampleInput(row.target, row.target_number, row.text, from_json(row.media))
+            for row in rows
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.media.prepare import prepare
 from core.media.store import MediaStore
+from core.rules.classes import Classes
 from core.rules.pictures import Item, MediaRef, Prompt
 from core.rules.specs import Condition
 from core.rules.templates import instructions, names, noun
@@ -17,6 +18,7 @@ class RunContext:
     condition: Condition
     template: str
     labels: tuple[str, ...]
+    classes: Classes
 
     def names(self, size: int) -> tuple[str, ...]:
         """Return the names that the samples of a request go by."""
@@ -38,6 +40,7 @@ class SampleInput:
     """A sample as a request needs it."""
 
     target: str | None
+    number: float | None
     text: str | None
     media: tuple[MediaRef, ...]
 

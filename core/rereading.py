@@ -11,10 +11,12 @@ from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session
 
 from core.providers.adapters import Adapter, adapter_for
-from core.rules.readings import Answer, Exchange, Reading
+from core.rules.classes import Classes
+from core.rules.readings import Exchange, Reading
 from core.rules.replies import Understood, understand
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.templates import names
+from core.runs import ABOUT
 from core.settling import reading_columns
 from core.tables import Attempt, Dataset, Model, Prediction, Request, Run, Sample
 from core.vocabulary import Modality, Outcome, Result
@@ -35,14 +37,15 @@ class Reader:
     adapter: Adapter
     modality: Modality
     labels: tuple[str, ...]
+    classes: Classes
 
 
 def reader_of(session: Session, run: Run) -> Reader:
-    """Return the reader of a run's replies."""
+    """Return the reader of the replies of a run of our own."""
     model = ModelSpec.model_validate(session.get_one(Model, run.model_id).spec)
     dataset = DatasetSpec.model_validate(session.get_one(Dataset, run.dataset_id).spec)
     modality = Condition.model_validate(run.condition).modality
-    return Reader(adapter_for(model.wire), modality, dataset.labels)
+    return Reader(adapter_for(model.wire), modality, dataset.labels, Classes.of(dataset))
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,7 @@ def _predictions(
     found: dict[int, list[Row[Any]]] = {}
     for start in range(0, len(ids), IDS):
         rows = session.execute(
-            select(
-                Prediction.sample_id, Prediction.request_id, *columns, Sample.name, Sample.target
-            )
+            select(Prediction.sample_id, Prediction.request_id, *columns, *ABOUT)
             .join(Sample, Sample.id == Prediction.sample_id)
             .where(Prediction.run_id == run_id, Prediction.sample_id.in_(ids[start : start + IDS]))
             .order_by(Prediction.sample_id)
@@ -184,11 +185,16 @@ def _columns(row: Row[Any], slot: int, replies: Mapping[int, Reply]) -> dict[str
     for reply in [own, *others] if own else others:
         parsed = reply.understood.parsed
         if parsed and (answer := parsed.answers.get(slot)):
-            return _as_columns(Outcome.ANSWERED, answer, row.target, reply.attempt.id)
+            right = reply.reader.classes.right(row.target, row.target_number)
+            found = {"outcome": Outcome.ANSWERED, "attempt_id": reply.attempt.id}
+            return {**found, **reading_columns(answer, right)}
     if row.outcome is Outcome.ANSWERED and own is None:
         return {name: getattr(row, name) for name in READ}
-    outcome = _unanswered(row.outcome, own) if own else row.outcome
-    return _as_columns(outcome, None, row.target, row.attempt_id)
+    silent = {
+        "outcome": _unanswered(row.outcome, own) if own else row.outcome,
+        "attempt_id": row.attempt_id,
+    }
+    return {**silent, **reading_columns(None, frozenset())}
 
 
 def _unanswered(was: Outcome, own: Reply) -> Outcome:
@@ -198,13 +204,3 @@ def _unanswered(was: Outcome, own: Reply) -> Outcome:
         return Outcome.REFUSED
     said = own.reading.result is Result.ANSWERED or was is Outcome.ANSWERED
     return Outcome.UNPARSED if said else was
-
-
-def _as_columns(
-    outcome: Outcome, answer: Answer | None, target: str | None, attempt_id: int | None
-) -> dict[str, Any]:
-    return {
-        "outcome": outcome,
-        **reading_columns(answer, target),
-        "attempt_id": attempt_id,
-    }

@@ -11,12 +11,11 @@ from sqlalchemy.orm import Session
 
 from core import closing, runs
 from core.errors import Conflict
-from core.rereading import Reader, Reread, Revision, reader_of, reread
-from core.rules import parsing
+from core.rereading import Reread, Revision, reader_of, reread
 from core.rules.differences import Difference, differences
 from core.rules.states import ENDED
 from core.tables import Prediction, Request, Run, Score
-from core.vocabulary import Outcome
+from core.vocabulary import Origin, Outcome
 
 IDS = 20_000
 """Requests whose ids are in memory at once."""
@@ -32,8 +31,8 @@ class Rescore:
     run_id: UUID
     version: int
     """Of the scoring that holds now: a new one if anything changed."""
-    parsers: tuple[int, int]
-    """The parser of the scoring before, and today's."""
+    parsers: tuple[int | None, int | None]
+    """The parser of the scoring before, and of this; None: of none of ours."""
     replies: int = 0
     """Stored replies that were read again."""
     moves: Counter[Move] = field(default_factory=Counter)
@@ -61,6 +60,8 @@ def survey(session: Session, run_id: UUID) -> tuple[list[int], int]:
     """
     run = runs.get(session, run_id)
     _scored(session, run)
+    if run.origin is Origin.PUBLISHED:
+        return [], 0
     reader, changed, replies, last = reader_of(session, run), [], 0, 0
     while ids := _next_requests(session, run_id, last):
         for one in reread(session, run_id, reader, ids):
@@ -90,7 +91,7 @@ def rescore(
     session.refresh(run)
     before = _scored(session, run)
     requests, replies = surveyed
-    made = Rescore(run_id, before.version, (before.parser, parsing.VERSION), replies)
+    made = Rescore(run_id, before.version, (before.parser, closing.parser_of(run)), replies)
     _revise(session, run, requests, made, shown)
     figures = closing.metrics(session, run).model_dump(mode="json")
     made.figures = differences(before.metrics, figures)
@@ -101,7 +102,7 @@ def rescore(
                 run_id=run_id,
                 version=made.version,
                 scored_at=now,
-                parser=parsing.VERSION,
+                parser=made.parsers[1],
                 changed=made.changed,
                 note=note,
                 metrics=figures,
@@ -136,8 +137,9 @@ def _next_requests(session: Session, run_id: UUID, after: int) -> list[int]:
 
 def _revise(session: Session, run: Run, requests: Sequence[int], made: Rescore, shown: int) -> None:
     """Write the predictions that changed, and the totals of their run."""
-    reader: Reader = reader_of(session, run)
-    lost_nano = 0
+    if not requests:
+        return
+    reader, lost_nano = reader_of(session, run), 0
     for one in reread(session, run.id, reader, requests):
         _write(session, run.id, one)
         lost_nano += one.lost_nano

@@ -16,6 +16,9 @@ from core.rules.states import ENDED, OPEN_REQUEST, Status, run_sources
 from core.tables import Attempt, Prediction, Request, Run, Sample, Score
 from core.vocabulary import Cause, Outcome
 
+ABOUT = (Sample.name, Sample.target, Sample.target_number)
+"""What a list of predictions tells of their samples."""
+
 
 def get(session: Session, run_id: UUID) -> Run:
     """Return a run. Raises NotFound."""
@@ -66,7 +69,7 @@ def predictions(
     query = (
         select(Prediction)
         .where(Prediction.run_id == run.id)
-        .options(joinedload(Prediction.sample).load_only(Sample.name, Sample.target))
+        .options(joinedload(Prediction.sample).load_only(*ABOUT))
     )
     if outcome is not None:
         query = query.where(Prediction.outcome == outcome)

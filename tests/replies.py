@@ -57,14 +57,15 @@ def answer(database: Database, run_id: UUID, say: Say = right) -> None:
                 settling.settle_all(session, [_settlement(session, run_id, request, say)])
     with database.write.begin() as session:
         run = runs.get(session, run_id)
-        jobs.lock(session, run.job_id)
+        jobs.lock(session, jobs.owner(run))
         closing.close(session, run_id, now=NOW)
-        jobs.follow(session, run.job_id, now=NOW)
+        jobs.follow(session, jobs.owner(run), now=NOW)
 
 
 def _lease(database: Database, run_id: UUID) -> list[Leased]:
     with database.write.begin() as session:
         model = runs.get(session, run_id).model_id
+        assert model is not None
         return leases.lease(session, model, owner="me", slots=100, now=LATER, lasts=LATER - NOW)
 
 
@@ -74,10 +75,11 @@ def _settlement(session: Session, run_id: UUID, request: Leased, say: Say) -> Se
     (opened,) = attempts.open_all(session, [opening])
     assert opened is not None
     targets = [session.get_one(Sample, sample).target or "" for sample in request.sample_ids]
+    rights = [frozenset({target}) for target in targets]
     exchange = Exchange(200, {"x-request-id": "r1"}, wire(say(targets)), 0.25)
     reading = openai_chat.read(exchange, now=NOW)
     modality = Condition.model_validate(run.condition).modality
     said = understand(reading, names=names(modality, len(targets)), labels=LABELS)
     verdict = decide(request.asked, reading, said.parsed, refusal=said.refusal, jitter=0.0)
     heard = Heard(opened.id, exchange, reading, COST, NOW)
-    return Settlement(request, "me", verdict, NOW, said.reason, targets, heard)
+    return Settlement(request, "me", verdict, NOW, said.reason, rights, heard)

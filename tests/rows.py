@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -170,3 +171,9 @@ def past_attempts(session: Session, run: Run, count: int, at: datetime) -> None:
         for number in range(count)
     )
     session.flush()
+
+
+def model_of(run: Run) -> UUID:
+    """Return the model of a run of ours."""
+    assert run.model_id is not None
+    return run.model_id

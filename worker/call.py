@@ -126,7 +126,7 @@ class Call:
             verdict,
             now,
             reason,
-            [sample.target for sample in self.samples],
+            [self.context.classes.right(s.target, s.number) for s in self.samples],
             heard,
         )
         await asyncio.wrap_future(engine.writer.write(settlement))

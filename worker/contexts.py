@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from core.leases import Leased
 from core.media.refs import from_json
 from core.prompts import RunContext, SampleInput
+from core.rules.classes import Classes
 from core.rules.specs import Condition, DatasetSpec
 from core.tables import Dataset, Run, Sample, Template
 
@@ -21,14 +22,21 @@ def of_run(session: Session, run_id: UUID) -> RunContext:
         .join(Dataset, Dataset.id == Run.dataset_id)
         .where(Run.id == run_id)
     ).one()
-    labels = DatasetSpec.model_validate(spec).labels
-    return RunContext(Condition.model_validate(condition), text, labels)
+    dataset = DatasetSpec.model_validate(spec)
+    return RunContext(
+        Condition.model_validate(condition), text, dataset.labels, Classes.of(dataset)
+    )
 
 
 def inputs_of(session: Session, leased: Sequence[Leased]) -> dict[int, SampleInput]:
     """Return the samples of some requests, by id."""
     ids = {sample for request in leased for sample in request.sample_ids}
     rows = session.execute(
-        select(Sample.id, Sample.target, Sample.text, Sample.media).where(Sample.id.in_(ids))
+        select(Sample.id, Sample.target, Sample.target_number, Sample.text, Sample.media).where(
+            Sample.id.in_(ids)
+        )
     )
-    return {row.id: SampleInput(row.target, row.text, from_json(row.media)) for row in rows}
+    return {
+        row.id: SampleInput(row.target, row.target_number, row.text, from_json(row.media))
+        for row in rows
+    }

@@ -92,8 +92,8 @@ class RescoreOut(BaseModel):
     run_id: UUID
     applied: bool = Field(description="Whether a new version was written")
     version: int = Field(description="Of the figures that `after` is from")
-    parser_before: int = Field(description="Version of the parser that read the answers last")
-    parser: int = Field(description="Version of the parser that read them now")
+    parser_before: int | None = Field(description="Version of the parser that read them last")
+    parser: int | None = Field(description="Version of the parser now; null: published answers")
     replies_read: int
     samples_changed: int
     outcomes_changed: list[OutcomeChange]
@@ -126,7 +126,7 @@ class ScoreOut(BaseModel):
 
     version: int = Field(description="1: when the run ended")
     scored_at: datetime
-    parser: int = Field(description="Version of the parser")
+    parser: int | None = Field(description="Version of the parser; null: published answers")
     samples_changed: int = Field(description="Since the version before")
     note: str | None
     metrics: Metrics

@@ -32,7 +32,8 @@ class Conditions(Spec):
     modality: tuple[Modality, ...] | None = Field(None, min_length=1)
     """None: the dataset's own."""
     template: tuple[Reference, ...] = Field(("default",), min_length=1)
-    frames: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((DEFAULT_FRAMES,), min_length=1)
+    frames: tuple[Annotated[int, Field(ge=1, le=100)], ...] | None = Field(None, min_length=1)
+    """None: as the dataset says, else 3."""
     color: tuple[Color, ...] = Field((Color.RGB,), min_length=1)
     detail: tuple[Detail, ...] = Field((Detail.LOW,), min_length=1)
     longest_side: tuple[Annotated[int, Field(ge=16, le=8192)] | None, ...] = Field(
@@ -58,8 +59,10 @@ class Submission(Spec):
     ] = Field(default_factory=dict, max_length=32)
 
 
-def expand(conditions: Conditions, own: Modality) -> list[Condition]:
+def expand(conditions: Conditions, own: Modality, frames: int | None = None) -> list[Condition]:
     """Return the distinct conditions for a dataset of modality `own`, in a stable order.
+
+    `frames` is what the dataset says of frames, for a submission that does not.
 
     What a modality does not show (color of a text, frames of an image) is set to one value, so
     that crossing it adds no run twice. Raises InvalidInput for a modality the dataset lacks.
@@ -70,16 +73,19 @@ def expand(conditions: Conditions, own: Modality) -> list[Condition]:
             raise InvalidInput(
                 f"the dataset holds {own.value}; a run over it cannot show {modality.value}"
             )
-    return list(dict.fromkeys(_cross(conditions, modalities)))
+    counts = conditions.frames or (frames or DEFAULT_FRAMES,)
+    return list(dict.fromkeys(_cross(conditions, modalities, counts)))
 
 
-def _cross(conditions: Conditions, modalities: tuple[Modality, ...]) -> Iterator[Condition]:
+def _cross(
+    conditions: Conditions, modalities: tuple[Modality, ...], counts: tuple[int, ...]
+) -> Iterator[Condition]:
     """Yield every combination, normalised."""
     for modality, template in product(modalities, conditions.template):
         if modality is Modality.TEXT:
             yield Condition(modality=modality, template=template)
             continue
-        frames = conditions.frames if "video" in modality.parts else (None,)
+        frames = counts if "video" in modality.parts else (None,)
         for count, color, detail, side, quality in product(
             frames,
             conditions.color,

@@ -71,14 +71,15 @@ class Prediction(Base):
     ranked: Mapped[list[Any] | None]
     """All labels, best first."""
     rank: Mapped[int | None]
-    """Place of the target among them, from 1; null where it is not there."""
+    """Place of the first right one among them, from 1; null where there is none."""
     slot: Mapped[int | None]
     """Place in the request that it came from, from 0."""
     batch: Mapped[int | None]
     """Samples in that request."""
-    request_id: Mapped[int] = mapped_column(ForeignKey("requests.id"))
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("requests.id"))
+    """Null in published runs."""
     attempt_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"))
-    """The attempt it was read from; null where every attempt failed without a reply."""
+    """The attempt it was read from; null where there was no reply, and in published runs."""
 
     sample: Mapped[Sample] = relationship(lazy="raise")
 
@@ -99,8 +100,8 @@ class Score(Base):
     run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True, default=1, autoincrement=False)
     scored_at: Mapped[datetime]
-    parser: Mapped[int]
-    """`core.rules.parsing.VERSION` when it was made."""
+    parser: Mapped[int | None]
+    """`core.rules.parsing.VERSION` when it was made; null in published runs, read by others."""
     changed: Mapped[int] = mapped_column(default=0)
     """Predictions that are others than in the version before."""
     note: Mapped[str | None] = mapped_column(Text)

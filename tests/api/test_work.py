@@ -44,9 +44,9 @@ def answered(job: dict[str, Any], database: Database) -> dict[str, Any]:
     with database.write.begin() as session:
         run = session.scalars(select(Run)).one()
         runs.plan(session, run, runs.ordered_samples(session, run), at=0, now=NOW)
-        jobs.follow(session, run.job_id, now=NOW)
+        jobs.follow(session, jobs.owner(run), now=NOW)
         request = leases.lease(
-            session, run.model_id, owner="me", slots=1, now=NOW, lasts=rows.LATER - NOW
+            session, rows.model_of(run), owner="me", slots=1, now=NOW, lasts=rows.LATER - NOW
         )[0]
         opened = attempts.open_all(
             session, [Opening(request, "me", "anonymous", {"model": "fer"}, "0" * 64, NOW)]
@@ -57,10 +57,8 @@ def answered(job: dict[str, Any], database: Database) -> dict[str, Any]:
         verdict = decide(request.asked, reading, parsed, refusal=False, jitter=0.0)
         exchange = Exchange(200, {"x-request-id": "r1"}, b'{"raw": "\xff"}', 0.5)
         heard = Heard(opened.id, exchange, reading, 2_000_000_000, NOW)
-        targets = ["anger"] * 6
-        settling.settle_all(
-            session, [Settlement(request, "me", verdict, NOW, None, targets, heard)]
-        )
+        right = [frozenset({"anger"})] * 6
+        settling.settle_all(session, [Settlement(request, "me", verdict, NOW, None, right, heard)])
     return job
 
 
@@ -257,7 +255,7 @@ def test_a_run_that_ended_is_scored_again_from_its_stored_replies(
     with database.write.begin() as session:
         found = session.scalars(select(Run)).one()
         runs.plan(session, found, runs.ordered_samples(session, found), at=0, now=NOW)
-        jobs.follow(session, found.job_id, now=NOW)
+        jobs.follow(session, jobs.owner(found), now=NOW)
     replies.answer(database, UUID(run))
     with database.write.begin() as session:
         session.execute(

@@ -11,7 +11,7 @@ from core import closing, jobs, rescoring, runs
 from core.errors import Conflict, NotFound
 from core.rescoring import Rescore
 from core.tables import Attempt, Prediction, Request, Run, Score
-from core.vocabulary import Outcome, Result
+from core.vocabulary import Origin, Outcome, Result
 from tests import replies
 from tests.core.conftest import Queue
 from tests.rows import LABELS, LATER, NOW
@@ -247,15 +247,22 @@ def test_only_so_many_samples_are_told_but_all_are_counted(queue: Queue) -> None
     assert (len(made.revisions), made.changed) == (4, 6)
 
 
-def test_a_run_whose_attempts_are_not_kept_is_only_scored_again(queue: Queue) -> None:
+def test_a_published_run_has_no_replies_and_is_only_scored_again(queue: Queue) -> None:
     replies.answer(queue.database, queue.run_id)
     with queue.database.write.begin() as session:
-        session.execute(update(Prediction).values(attempt_id=None))
+        session.execute(update(Prediction).values(attempt_id=None, request_id=None))
         session.execute(delete(Attempt))
+        session.execute(delete(Request))
+        ours = {"job_id": None, "model_id": None, "template_id": None}
+        session.execute(update(Run).values(**ours, origin=Origin.PUBLISHED, system="GPT-4V"))
+        found = session.scalars(select(Score)).one()
+        found.metrics, found.parser = {**found.metrics, "scored": 7}, None
 
     made = rescore(queue)
 
-    assert (made.replies, made.changed, made.figures) == (0, 0, [])
+    assert (made.replies, made.changed, made.parsers) == (0, 0, (None, None))
+    assert [figure.figure for figure in made.figures] == ["scored"]
+    assert [score.version for score in scores(queue)] == [2, 1]
 
 
 def test_a_run_that_has_no_stored_figures_is_refused(queue: Queue) -> None:

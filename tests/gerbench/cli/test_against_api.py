@@ -239,3 +239,18 @@ def test_a_template_is_previewed_part_by_part(gerbench: Gerbench) -> None:
     assert f"Text 2 is {as_json['samples'][1]['name']}\n" in shown.stdout
     assert "model=fer" in shown.stdout
     assert "All of anger, happiness, sadness." in tried.stdout
+
+
+def test_a_published_benchmark_is_imported(gerbench: Gerbench, tmp_path: Path) -> None:
+    dataset = tmp_path / "released" / "dfew"
+    dataset.mkdir(parents=True)
+    (dataset / "label.csv").write_text("name,gt\n1.mp4,Happy\n2.mp4,Sad\n")
+    (dataset / "label-gpt4v.csv").write_text('name,gt,gpt4v\n1,Happy,"happy,sad"\n')
+
+    (run,) = decoded(gerbench("import-benchmark", str(dataset.parent), "--json"))
+    again = gerbench("import-benchmark", str(dataset), "--model", "gpt-4v")
+
+    assert (run["model"], run["refused"], run["new"]) == ("gpt-4v", 1, True)
+    assert [name for name in ("dfew@", "100.00 %", "no") if name not in again.stdout] == []
+    assert len(decoded(gerbench("datasets", "specs", "--json"))) == 21
+    assert "weighted_f1" in gerbench("datasets", "specs").stdout
