@@ -10,7 +10,18 @@ from starlette.concurrency import run_in_threadpool
 from api import errors, openapi
 from api.deps import authenticate
 from api.guard import Guard
-from api.routes import attempts, datasets, docs, health, jobs, metrics, models, runs, templates
+from api.routes import (
+    analyses,
+    attempts,
+    datasets,
+    docs,
+    health,
+    jobs,
+    metrics,
+    models,
+    runs,
+    templates,
+)
 from api.schemas.problem import problems
 from core import __version__, keys, logs
 from core.db import Database, utc_now
@@ -27,6 +38,7 @@ CLOSED = (
     runs.router,
     attempts.router,
     metrics.router,
+    analyses.router,
 )
 """Under /v1, for holders of a key."""
 
