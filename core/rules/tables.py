@@ -59,7 +59,7 @@ def to_csv(table: Table) -> str:
 
 
 def to_markdown(tables: Sequence[Table]) -> str:
-    """Return tables as GitHub's Markdown, each under its title."""
+    """Return tables as GitHub's Markdown, each under its title; padded, to be read as it is."""
     return "\n".join(_markdown(table) for table in tables)
 
 
@@ -77,14 +77,24 @@ def _fields(column: Column, value: Any) -> tuple[Any, ...]:
 
 
 def _markdown(table: Table) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(cells)} |"
+    heads = [_markdown_text(column.head) for column in table.columns]
+    cells = [[_markdown_text(cell) for cell in row] for row in _shown(table)]
+    widths = [max(4, *map(len, column)) for column in zip(heads, *cells, strict=True)]
+    left = [column.kind == "text" for column in table.columns]
 
-    rules = [":---" if column.kind == "text" else "---:" for column in table.columns]
-    rows = [line([_markdown_text(cell) for cell in cells]) for cells in _shown(table)]
-    heads = line([_markdown_text(column.head) for column in table.columns])
+    def line(row: Sequence[str]) -> str:
+        padded = (
+            text.ljust(width) if at_left else text.rjust(width)
+            for text, width, at_left in zip(row, widths, left, strict=True)
+        )
+        return f"| {' | '.join(padded)} |"
+
+    rule = [
+        f":{'-' * (width - 1)}" if at_left else f"{'-' * (width - 1)}:"
+        for width, at_left in zip(widths, left, strict=True)
+    ]
     title = _markdown_text(table.title)
-    return "\n".join((f"**{title}**", "", heads, line(rules), *rows, ""))
+    return "\n".join((f"**{title}**", "", *map(line, (heads, rule, *cells)), ""))
 
 
 def _latex(table: Table) -> str:
@@ -143,7 +153,8 @@ SHOWN: dict[Kind, Callable[[Any], str]] = {
     "money": lambda value: f"{value:.4f}",
 }
 
-MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#])")
+MARKDOWN = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w))")
+"""What Markdown would obey; an underscore within a word is only itself."""
 LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",

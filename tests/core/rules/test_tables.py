@@ -35,10 +35,10 @@ def test_markdown_is_for_people() -> None:
     assert to_markdown([TABLE]).splitlines() == [
         "**Results & more**",
         "",
-        r"| a\_b | n | value | 95 % | change | p |",
-        "| :--- | ---: | ---: | ---: | ---: | ---: |",
-        r"| x\|y\_z | 1,234 | 50.00 | 25.00 to 75.00 | -10.00 | \< 0.001 |",
-        "| 50 % | - | - | - | +2.00 | 0.250 |",
+        r"| a_b    |     n | value |           95 % | change |        p |",
+        r"| :----- | ----: | ----: | -------------: | -----: | -------: |",
+        r"| x\|y_z | 1,234 | 50.00 | 25.00 to 75.00 | -10.00 | \< 0.001 |",
+        r"| 50 %   |     - |     - |              - |  +2.00 |    0.250 |",
     ]
 
 
@@ -66,8 +66,7 @@ def test_any_text_comes_back_from_csv_and_keeps_one_row_elsewhere(text: str) -> 
 
     _, row = csv.reader(io.StringIO(to_csv(table), newline=""))
     latex_row = to_latex([table]).split("\\midrule\n")[1].split("\n\\bottomrule")[0]
-    markdown_row = to_markdown([table]).split("---: |\n")[1].rstrip("\n")
 
     assert row[0].removeprefix("'") == text.removeprefix("'")
     assert "\n" not in latex_row
-    assert "\n" not in markdown_row
+    assert to_markdown([table]).count("\n") == 5
