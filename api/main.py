@@ -11,6 +11,7 @@ from api import errors, openapi
 from api.deps import authenticate
 from api.guard import Guard
 from api.routes import (
+    analyses,
     attempts,
     datasets,
     docs,
@@ -39,6 +40,7 @@ CLOSED = (
     runs.router,
     attempts.router,
     metrics.router,
+    analyses.router,
 )
 """Under /v1, for holders of a key."""
 

@@ -254,3 +254,26 @@ def test_a_published_benchmark_is_imported(gerbench: Gerbench, tmp_path: Path) -
     assert [name for name in ("dfew@", "100.00 %", "no") if name not in again.stdout] == []
     assert len(decoded(gerbench("datasets", "specs", "--json"))) == 21
     assert "weighted_f1" in gerbench("datasets", "specs").stdout
+
+
+def test_analyses_are_printed_in_every_format(
+    gerbench: Gerbench, sqlite_database: Database
+) -> None:
+    with sqlite_database.write.begin() as session:
+        dataset = rows.dataset(session, 3, name="faces")
+        job = rows.job(session, dataset, rows.model(session), rows.template(session))
+        first = rows.finished(session, job, list(rows.LABELS))
+        second = rows.finished(session, job, [rows.LABELS[0]] * 3, repeat=2)
+        runs = ("--run", str(first.id)[:13], "--run", str(second.id))
+
+    pairs = decoded(gerbench("analyses", "pairwise", *runs, "--format", "json"))["pairs"]
+    shown = gerbench("analyses", "pairwise", *runs)
+    as_csv = gerbench("analyses", "stability", "--job", str(job.id), "--format", "csv")
+    wrong = gerbench("analyses", "cases", *runs, "--wrong", "--format", "csv")
+    unknown = gerbench("analyses", "main", "--table", "none", "--format", "latex")
+
+    assert pairs[0]["compared"]["only_first"] == 2
+    assert shown.stdout.startswith("**Pairwise comparison**")
+    assert len(as_csv.stdout.splitlines()) == 2
+    assert len(wrong.stdout.splitlines()) == 3
+    assert (unknown.exit_code, "only: main" in unknown.stderr) == (1, True)
