@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, func, null, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, case, exists, func, null, select
+from sqlalchemy.orm import Session, aliased
 
 from core import runs
 from core.paging import Key, Slice, fetch
 from core.progress import pending
+from core.rules import parsing
 from core.rules.classes import Classes
 from core.rules.scoring import Cell, Metrics, score
 from core.rules.specs import DatasetSpec
@@ -31,7 +32,7 @@ def close(session: Session, run_id: UUID, *, now: datetime) -> None:
 def store(session: Session, run: Run, *, now: datetime) -> None:
     """Store a run's metrics as they are now."""
     figures = metrics(session, run).model_dump(mode="json")
-    session.merge(Score(run_id=run.id, scored_at=now, metrics=figures))
+    session.add(Score(run_id=run.id, scored_at=now, parser=parsing.VERSION, metrics=figures))
 
 
 def _last_reason(session: Session, run_id: UUID) -> str | None:
@@ -56,9 +57,26 @@ def metrics(session: Session, run: Run) -> Metrics:
 
 
 def stored(session: Session, run: Run) -> Metrics:
-    """Return a run's figures: as stored when it ended, else as they are now."""
-    found = session.get(Score, run.id)
+    """Return a run's figures: as they were last stored, else as they are now."""
+    found = newest(session, run)
     return metrics(session, run) if found is None else Metrics.model_validate(found.metrics)
+
+
+def newest(session: Session, run: Run) -> Score | None:
+    """Return the newest stored scoring of a run; None where it has not ended."""
+    return session.scalar(select(Score).where(Score.run_id == run.id, is_newest()))
+
+
+def is_newest() -> ColumnElement[bool]:
+    """Return the condition that a row of `scores` is the newest of its run."""
+    later = aliased(Score)
+    return ~exists().where(later.run_id == Score.run_id, later.version > Score.version)
+
+
+def versions(session: Session, run: Run, *, after: Key | None, limit: int) -> Slice[Score]:
+    """Return a page of a run's scorings, the newest first."""
+    query = select(Score).where(Score.run_id == run.id)
+    return fetch(session, query, (Score.version,), after=after, limit=limit, newest_first=True)
 
 
 def _cells(session: Session, run: Run, spec: DatasetSpec) -> Iterator[Cell]:
@@ -100,7 +118,7 @@ def page(
     """Return a page of the runs whose metrics are stored, the latest submitted first."""
     query = (
         select(Run)
-        .join(Score, Score.run_id == Run.id)
+        .where(exists().where(Score.run_id == Run.id))
         .join(Dataset, Dataset.id == Run.dataset_id)
         .outerjoin(Model, Model.id == Run.model_id)
     )

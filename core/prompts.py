@@ -8,7 +8,7 @@ from core.media.store import MediaStore
 from core.rules.classes import Classes
 from core.rules.pictures import Item, MediaRef, Prompt
 from core.rules.specs import Condition
-from core.rules.templates import instructions, noun
+from core.rules.templates import instructions, names, noun
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,7 @@ class RunContext:
 
     def names(self, size: int) -> tuple[str, ...]:
         """Return the names that the samples of a request go by."""
-        word = noun(self.condition.modality)
-        return tuple(f"{word} {number}" for number in range(1, size + 1))
+        return names(self.condition.modality, size)
 
     def instructions(self, size: int) -> str:
         """Return what a request of `size` samples is told to do."""

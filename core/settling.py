@@ -146,19 +146,28 @@ def _prediction(
     s: Settlement, slot: int, outcome: Outcome, answer: Answer | None
 ) -> dict[str, Any]:
     """Return a prediction as a row."""
-    ranked = list(answer.ranked) if answer else None
     return {
+        **reading_columns(answer, s.right[slot] if answer else frozenset()),
         "run_id": s.request.run_id,
         "sample_id": s.request.sample_ids[slot],
         "outcome": outcome,
-        "label": answer.label if answer else None,
-        "in_vocabulary": answer.in_vocabulary if answer else None,
-        "ranked": ranked,
-        "rank": rank(ranked, s.right[slot]) if ranked else None,
         "slot": slot,
         "batch": s.request.asked.size,
         "request_id": s.request.id,
         "attempt_id": s.heard.attempt_id if s.heard else None,
+    }
+
+
+def reading_columns(answer: Answer | None, right: frozenset[str]) -> dict[str, Any]:
+    """Return the columns of a prediction that say how its sample's answer was read."""
+    if answer is None:
+        return {"label": None, "in_vocabulary": None, "ranked": None, "rank": None}
+    ranked = list(answer.ranked)
+    return {
+        "label": answer.label,
+        "in_vocabulary": answer.in_vocabulary,
+        "ranked": ranked,
+        "rank": rank(ranked, right),
     }
 
 

@@ -15,8 +15,8 @@ from core.prompts import RunContext, SampleInput, write
 from core.providers.adapters import Adapter, adapter_for
 from core.providers.body import Body
 from core.rules.money import cost_nano
-from core.rules.parsing import is_refusal_prose, parse
-from core.rules.readings import Exchange, Parsed, Reading
+from core.rules.readings import Exchange, Reading
+from core.rules.replies import understand
 from core.rules.specs import CredentialRef
 from core.rules.strategy import Verdict, decide
 from core.rules.tokens import estimate
@@ -133,18 +133,10 @@ class Call:
 
     def _judge(self, reading: Reading) -> tuple[Verdict, str | None]:
         """Return what becomes of the request, and why where it is no plain answer."""
-        parsed, refusal, reason = self._read(reading)
-        jitter = random.random()
-        return decide(self.request.asked, reading, parsed, refusal=refusal, jitter=jitter), reason
-
-    def _read(self, reading: Reading) -> tuple[Parsed | None, bool, str | None]:
-        """Return an answer's text read, whether it is a refusal in prose, and what is wrong."""
-        if reading.result is not Result.ANSWERED or reading.text is None:
-            return None, False, reading.reason
         names, labels = self.context.names(len(self.samples)), self.context.labels
-        parsed = parse(reading.text, names=names, labels=labels)
-        if parsed.answers:
-            return parsed, False, None
-        if is_refusal_prose(reading.text):
-            return parsed, True, reading.text
-        return parsed, False, parsed.problem
+        said = understand(reading, names=names, labels=labels)
+        jitter = random.random()
+        verdict = decide(
+            self.request.asked, reading, said.parsed, refusal=said.refusal, jitter=jitter
+        )
+        return verdict, said.reason

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import APIRouter, Body, Query, Response, status
 
 from api import releases
 from api.deps import DatabaseDep, PageDep, SettingsDep
@@ -12,8 +12,9 @@ from api.schemas.attempts import AttemptOut
 from api.schemas.base import Page
 from api.schemas.metrics import PublishedRun, PublishedRuns, RunMetrics
 from api.schemas.problem import problems
+from api.schemas.rescoring import RescoreBody, RescoreOut, ScoreOut
 from api.schemas.work import PredictionOut, RequestOut, RunOut
-from core import closing, progress, published, runs
+from core import closing, progress, published, rescoring, runs
 from core.db import utc_now
 from core.rules.states import Status
 from core.vocabulary import Outcome
@@ -75,6 +76,35 @@ def get_run_metrics(run_id: UUID, database: DatabaseDep) -> RunMetrics:
     with database.read() as session:
         detail = progress.of_runs(session, [runs.get(session, run_id)])[0]
         return RunMetrics.of(detail, closing.stored(session, detail.run))
+
+
+@router.get("/{run_id}/scores", summary="List scorings", responses=problems(404))
+def list_scores(run_id: UUID, database: DatabaseDep, page: PageDep) -> Page[ScoreOut]:
+    """Return every scoring of a run, the newest first; that is the one that holds."""
+    with database.read() as session:
+        run = runs.get(session, run_id)
+        found = closing.versions(session, run, after=page.after, limit=page.limit)
+    return Page.of(found, ScoreOut.of)
+
+
+@router.post("/{run_id}/rescore", summary="Score a run again", responses=problems(404, 409))
+def rescore_run(
+    run_id: UUID, database: DatabaseDep, body: Annotated[RescoreBody | None, Body()] = None
+) -> RescoreOut:
+    """Parse the stored replies of a run again and score it: at no cost, nothing is sent.
+
+    Tells what would change; with `apply` also writes it, as a new version of the figures.
+    """
+    asked = body or RescoreBody()
+    with database.read() as session:
+        surveyed = rescoring.survey(session, run_id)
+    with database.write() as session, session.begin() as transaction:
+        made = rescoring.rescore(
+            session, run_id, surveyed, note=asked.note, shown=asked.limit, now=utc_now()
+        )
+        if not asked.apply:
+            transaction.rollback()
+    return RescoreOut.of(made, applied=asked.apply and made.differs)
 
 
 @router.get("/{run_id}/predictions", summary="List predictions", responses=problems(404))

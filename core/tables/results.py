@@ -90,11 +90,23 @@ class Prediction(Base):
 
 
 class Score(Base):
-    """The stored metrics of a finished run."""
+    """One scoring of a run: version 1 when it ended, the next whenever it was scored again.
+
+    Predictions are those of the newest version.
+    """
 
     __tablename__ = "scores"
 
     run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, default=1, autoincrement=False)
     scored_at: Mapped[datetime]
+    parser: Mapped[int]
+    """`core.rules.parsing.VERSION` when it was made."""
+    changed: Mapped[int] = mapped_column(default=0)
+    """Predictions that are others than in the version before."""
+    note: Mapped[str | None] = mapped_column(Text)
+    """Why it was made, in the words of whoever asked for it."""
     metrics: Mapped[dict[str, Any]]
     """The body of `GET /v1/runs/{id}/metrics` that depends on predictions alone."""
+
+    __table_args__ = (CheckConstraint("version > 0", name="version_positive"),)

@@ -365,10 +365,15 @@ def upgrade() -> None:
     op.create_table(
         "scores",
         sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("scored_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("parser", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
         sa.Column("metrics", sa.JSON(), nullable=False),
+        sa.CheckConstraint("version > 0", name=op.f("ck_scores_version_positive")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_scores_run_id")),
-        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_scores")),
+        sa.PrimaryKeyConstraint("run_id", "version", name=op.f("pk_scores")),
     )
     op.create_table(
         "attempts",
