@@ -89,7 +89,12 @@ def install(app: FastAPI) -> None:
         return domain_problem(error)
 
     @app.exception_handler(RequestValidationError)
-    async def on_invalid_request(_: Request, error: RequestValidationError) -> ProblemResponse:
+    async def on_invalid_request(
+        request: Request, error: RequestValidationError
+    ) -> ProblemResponse:
+        # GET /templates/preview reaches the route of /templates/{template_id}, as no valid id.
+        if request.method not in (_allowed(app, request.url.path) or request.method):
+            return await on_http_error(request, HTTPException(status.HTTP_405_METHOD_NOT_ALLOWED))
         return _invalid_request(error)
 
     @app.exception_handler(HTTPException)
@@ -98,7 +103,8 @@ def install(app: FastAPI) -> None:
         response = problem(error.status_code, kind, detail)
         response.headers.update(error.headers or {})
         if error.status_code == status.HTTP_405_METHOD_NOT_ALLOWED:
-            response.headers["Allow"] = _allowed(app, request.url.path) or response.headers["Allow"]
+            allowed = ", ".join(_allowed(app, request.url.path))
+            response.headers["Allow"] = allowed or response.headers["Allow"]
         return response
 
     @app.exception_handler(Exception)
@@ -109,11 +115,15 @@ def install(app: FastAPI) -> None:
         return problem(500, "internal_error", detail, reference=reference)
 
 
-def _allowed(app: FastAPI, path: str) -> str:
-    """Return the methods of a path; the router only names those of the first route it finds."""
+def _allowed(app: FastAPI, path: str) -> list[str]:
+    """Return the methods of a path; the router only names those of the first route it finds.
+
+    A path without variables goes before one that it would be a value of.
+    """
     document = app.openapi()["paths"]
-    methods = [document[each] for each in document if compile_path(each)[0].match(path)]
-    return ", ".join(sorted({method.upper() for item in methods for method in item}))
+    found = [document[each] for each in document if compile_path(each)[0].match(path)]
+    items = [document[path]] if path in document else found
+    return sorted({method.upper() for item in items for method in item})
 
 
 def _invalid_request(error: RequestValidationError) -> ProblemResponse:

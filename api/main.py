@@ -10,7 +10,19 @@ from starlette.concurrency import run_in_threadpool
 from api import errors, openapi
 from api.deps import authenticate
 from api.guard import Guard
-from api.routes import attempts, datasets, docs, health, jobs, metrics, models, runs, templates
+from api.routes import (
+    analyses,
+    attempts,
+    datasets,
+    docs,
+    health,
+    jobs,
+    metrics,
+    models,
+    runs,
+    specs,
+    templates,
+)
 from api.schemas.problem import problems
 from core import __version__, keys, logs
 from core.db import Database, utc_now
@@ -21,12 +33,14 @@ from core.templates import install_builtin
 OPEN = (health.router, docs.router)
 CLOSED = (
     datasets.router,
+    specs.router,
     models.router,
     templates.router,
     jobs.router,
     runs.router,
     attempts.router,
     metrics.router,
+    analyses.router,
 )
 """Under /v1, for holders of a key."""
 

@@ -25,6 +25,7 @@ TAGS = [
     {"name": "templates", "description": "Versioned, immutable prompt templates."},
     {"name": "jobs", "description": "Submissions; each expands into runs."},
     {"name": "runs", "description": "One pass of one model under one condition; and its metrics."},
+    {"name": "analyses", "description": "What a selection of runs says together."},
     {"name": "health", "description": "Open to everyone."},
 ]
 

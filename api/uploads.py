@@ -76,12 +76,7 @@ async def read_import(request: Request) -> AsyncIterator[Import]:
     if not kind.startswith(MULTIPART):
         yield _from_json(await request.body(), kind, settings)
         return
-    limit = int(settings.max_upload_gb * 1e9)
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limit:
-        raise _too_large(settings)
-    bounded = Request(request.scope, _bounded(request.receive, limit, settings))
-    async with bounded.form(max_files=FIELDS, max_fields=FIELDS) as form:
+    async with bounded(request, settings).form(max_files=FIELDS, max_fields=FIELDS) as form:
         yield _from_form(form)
 
 
@@ -103,6 +98,15 @@ def opened(upload: Import, scratch: Path) -> Iterator[Path | BinaryIO]:
         with path.open("wb") as file:
             copyfileobj(upload.source.file, file)
         yield path
+
+
+def bounded(request: Request, settings: Settings) -> Request:
+    """Return a request whose body ends in TooLarge once it is larger than an upload may be."""
+    limit = int(settings.max_upload_gb * 1e9)
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise _too_large(settings)
+    return Request(request.scope, _bounded(request.receive, limit, settings))
 
 
 def _bounded(receive: Receive, limit: int, settings: Settings) -> Receive:
@@ -131,11 +135,11 @@ def _from_form(form: FormData) -> Import:
     spec, archive, skip = form.get("spec"), form.get("archive"), form.get("skip_faulty", "false")
     faults = []
     if not isinstance(spec, str):
-        faults.append(_fault("spec", "send the dataset's spec as JSON in this form field"))
+        faults.append(fault("spec", "send the dataset's spec as JSON in this form field"))
     if not isinstance(archive, UploadFile):
-        faults.append(_fault("archive", "send the dataset as a file in this form field"))
+        faults.append(fault("archive", "send the dataset as a file in this form field"))
     if skip not in {"true", "false"}:
-        faults.append(_fault("skip_faulty", "is true or false"))
+        faults.append(fault("skip_faulty", "is true or false"))
     if faults or not isinstance(spec, str) or not isinstance(archive, UploadFile):
         raise RequestValidationError(faults)
     try:
@@ -148,12 +152,12 @@ def _from_form(form: FormData) -> Import:
 def _from_json(body: bytes, kind: str, settings: Settings) -> Import:
     if not kind.startswith(JSON):
         reason = f"send the import as {MULTIPART} or {JSON}"
-        raise RequestValidationError([_fault("", reason)], body=body)
+        raise RequestValidationError([fault("", reason)], body=body)
     try:
         wanted = DatasetImport.model_validate(orjson.loads(body))
     except orjson.JSONDecodeError as error:
-        fault = {"type": "json_invalid", "loc": ("body", error.pos), "ctx": {"error": error.msg}}
-        raise RequestValidationError([fault]) from error
+        broken = {"type": "json_invalid", "loc": ("body", error.pos), "ctx": {"error": error.msg}}
+        raise RequestValidationError([broken]) from error
     except ValidationError as error:
         raise _invalid(error, "body") from error
     return Import(wanted.spec, _allowed(wanted.source, settings), wanted.skip_faulty)
@@ -179,7 +183,8 @@ def _allowed(source: str, settings: Settings) -> Path:
     return path
 
 
-def _fault(field: str, reason: str) -> dict[str, Any]:
+def fault(field: str, reason: str) -> dict[str, Any]:
+    """Return what is wrong with a field of a form, as FastAPI tells it."""
     return {"type": "missing", "loc": ("body", field), "msg": reason}
 
 
@@ -188,7 +193,7 @@ def _invalid(error: ValidationError, *place: str) -> RequestValidationError:
     return RequestValidationError(
         [
             # That a form's field is not JSON does not mean that the body is not.
-            {"type": "value_error", "loc": (*place, *fault["loc"]), "msg": fault["msg"]}
-            for fault in error.errors(include_url=False, include_context=False)
+            {"type": "value_error", "loc": (*place, *each["loc"]), "msg": each["msg"]}
+            for each in error.errors(include_url=False, include_context=False)
         ]
     )

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, func, null, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, case, exists, func, null, select
+from sqlalchemy.orm import Session, aliased
 
 from core import runs
 from core.paging import Key, Slice, fetch
 from core.progress import pending
+from core.rules import parsing
+from core.rules.classes import Classes
 from core.rules.scoring import Cell, Metrics, score
 from core.rules.specs import DatasetSpec
 from core.rules.states import Status
 from core.tables import Dataset, Model, Prediction, Request, Run, Sample, Score
-from core.vocabulary import Task
+from core.vocabulary import Origin, Task
 
 
 def close(session: Session, run_id: UUID, *, now: datetime) -> None:
@@ -24,8 +26,13 @@ def close(session: Session, run_id: UUID, *, now: datetime) -> None:
     target = Status.FAILED if useless else Status.COMPLETED
     reason = _last_reason(session, run_id) if useless else None
     if runs.move(session, run_id, target, reason=reason, now=now):
-        figures = metrics(session, run).model_dump(mode="json")
-        session.merge(Score(run_id=run_id, scored_at=now, metrics=figures))
+        store(session, run, now=now)
+
+
+def store(session: Session, run: Run, *, now: datetime) -> None:
+    """Store a run's metrics as they are now."""
+    figures = metrics(session, run).model_dump(mode="json")
+    session.add(Score(run_id=run.id, scored_at=now, parser=parsing.VERSION, metrics=figures))
 
 
 def _last_reason(session: Session, run_id: UUID) -> str | None:
@@ -45,28 +52,56 @@ def metrics(session: Session, run: Run) -> Metrics:
     """
     dataset = session.get_one(Dataset, run.dataset_id)
     spec = DatasetSpec.model_validate(dataset.spec)
-    figures = score(_cells(session, run), labels=spec.labels, rules=spec.scoring)
+    figures = score(_cells(session, run, spec), labels=spec.classes, rules=spec.scoring)
     return figures.model_copy(update={"samples": run.samples, "pending": pending(run)})
 
 
 def stored(session: Session, run: Run) -> Metrics:
-    """Return a run's figures: as stored when it ended, else as they are now."""
-    found = session.get(Score, run.id)
+    """Return a run's figures: as they were last stored, else as they are now."""
+    found = newest(session, run)
     return metrics(session, run) if found is None else Metrics.model_validate(found.metrics)
 
 
-def _cells(session: Session, run: Run) -> Iterator[Cell]:
-    """Yield the tally of a run's predictions."""
+def newest(session: Session, run: Run) -> Score | None:
+    """Return the newest stored scoring of a run; None where it has not ended."""
+    return session.scalar(select(Score).where(Score.run_id == run.id, is_newest()))
+
+
+def is_newest() -> ColumnElement[bool]:
+    """Return the condition that a row of `scores` is the newest of its run."""
+    later = aliased(Score)
+    return ~exists().where(later.run_id == Score.run_id, later.version > Score.version)
+
+
+def versions(session: Session, run: Run, *, after: Key | None, limit: int) -> Slice[Score]:
+    """Return a page of a run's scorings, the newest first."""
+    query = select(Score).where(Score.run_id == run.id)
+    return fetch(session, query, (Score.version,), after=after, limit=limit, newest_first=True)
+
+
+def _cells(session: Session, run: Run, spec: DatasetSpec) -> Iterator[Cell]:
+    """Yield the tally of a run's predictions, by class."""
+    classes = Classes.of(spec)
     known = case((Prediction.in_vocabulary.is_(True), Prediction.label), else_=null())
-    key = (Sample.target, Prediction.outcome, known, Prediction.in_vocabulary, Prediction.rank)
+    number = Sample.target_number
+    sign = case((number > 0, 1), (number < 0, -1), (number == 0, 0), else_=null())
+    said = (Prediction.outcome, known, Prediction.in_vocabulary, Prediction.rank)
+    key = (Sample.target, sign, *said)
     rows = session.execute(
         select(*key, func.count())
         .join(Sample, Sample.id == Prediction.sample_id)
         .where(Prediction.run_id == run.id)
         .group_by(*key)
     )
-    for target, outcome, label, in_vocabulary, rank, count in rows:
-        yield Cell(target, outcome, label, in_vocabulary, rank, count)
+    for target, signed, outcome, label, in_vocabulary, rank, count in rows:
+        yield Cell(
+            classes.of_target(target, signed),
+            outcome,
+            None if label is None else classes.labels[label],
+            in_vocabulary,
+            rank,
+            count,
+        )
 
 
 def page(
@@ -78,19 +113,21 @@ def page(
     task: Task | None = None,
     model: str | None = None,
     job_id: UUID | None = None,
+    origin: Origin | None = None,
 ) -> Slice[Run]:
     """Return a page of the runs whose metrics are stored, the latest submitted first."""
     query = (
         select(Run)
-        .join(Score, Score.run_id == Run.id)
+        .where(exists().where(Score.run_id == Run.id))
         .join(Dataset, Dataset.id == Run.dataset_id)
-        .join(Model, Model.id == Run.model_id)
+        .outerjoin(Model, Model.id == Run.model_id)
     )
     for column, wanted in (
         (Dataset.name, dataset),
         (Dataset.task, task),
-        (Model.name, model),
+        (func.coalesce(Model.name, Run.system), model),
         (Run.job_id, job_id),
+        (Run.origin, origin),
     ):
         if wanted is not None:
             query = query.where(column == wanted)

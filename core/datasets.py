@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core import paging
+from core import builtin, paging
 from core.errors import InvalidDataset, InvalidInput, NotFound
 from core.imports.archive import ArchiveLimits
 from core.imports.checking import stage
@@ -45,23 +45,27 @@ def import_dataset(
     transaction. Media are stored on the way: those of an import that fails are found again
     by the next one. Unless faulty samples are to be skipped, one fault refuses the whole.
     """
-    draft = DatasetDraft(**spec.model_dump())
+    draft = spec if isinstance(spec, DatasetDraft) else DatasetDraft(**spec.model_dump())
+    draft = builtin.completed(draft)
     report = ImportReport()
     with opened(source, draft, limits, scratch) as layout, Staging() as staging:
         spec = complete(draft, layout, report)
         stage(layout, spec, store, staging, report)
-        _refuse_faulty(report, skip_faulty=skip_faulty)
-        dataset, report.new = _write(session, spec, staging, now)
+        refuse_faulty(report, skip_faulty=skip_faulty)
+        dataset, report.new = write(session, spec, staging, now)
     return dataset, report
 
 
 def get(session: Session, reference: str) -> Dataset:
-    """Return the version `name@digest`, of whose digest a beginning is enough, or the newest."""
+    """Return the version `name@digest`, of whose digest a beginning is enough, or the newest.
+
+    By name alone, a version that jobs can run over comes before those of published predictions.
+    """
     name, _, digest = reference.partition("@")
     found = session.scalars(
         select(Dataset)
         .where(Dataset.name == name, Dataset.digest.startswith(digest.lower(), autoescape=True))
-        .order_by(Dataset.imported_at.desc(), Dataset.id)
+        .order_by(Dataset.published, Dataset.imported_at.desc(), Dataset.id)
         .limit(2)
     ).all()
     if not found:
@@ -103,7 +107,7 @@ def version(dataset: Dataset) -> str:
     return f"{dataset.name}@{dataset.digest[:SHORT]}"
 
 
-def _refuse_faulty(report: ImportReport, *, skip_faulty: bool) -> None:
+def refuse_faulty(report: ImportReport, *, skip_faulty: bool) -> None:
     """Raise InvalidDataset if nothing is left, or something is wrong that may not be skipped."""
     if report.error_count and not (skip_faulty and report.samples):
         faults = "1 fault" if report.error_count == 1 else f"{report.error_count:,} faults"
@@ -116,8 +120,13 @@ def _refuse_faulty(report: ImportReport, *, skip_faulty: bool) -> None:
         raise InvalidDataset("the dataset is empty: it has no samples", report=report.to_json())
 
 
-def _write(
-    session: Session, spec: DatasetSpec, staging: Staging, now: datetime
+def write(
+    session: Session,
+    spec: DatasetSpec,
+    staging: Staging,
+    now: datetime,
+    *,
+    published: bool = False,
 ) -> tuple[Dataset, bool]:
     """Insert a version with its samples, or mark the one that is there as imported again."""
     digest = staging.digest(spec)
@@ -132,6 +141,7 @@ def _write(
             modality=spec.modality,
             spec=spec.model_dump(mode="json"),
             sample_count=labelled + numbered,
+            published=published,
             imported_at=now,
         )
         try:

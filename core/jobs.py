@@ -29,6 +29,11 @@ def submit(
     if (earlier := _made_by(session, idempotency_key)) is not None:
         return _same(earlier, body)
     dataset = datasets.get(session, submission.dataset)
+    if dataset.published:
+        raise InvalidInput(
+            f"{datasets.version(dataset)} was made from published predictions and has no media to"
+            f" ask about; import them with POST /v1/datasets under the name {dataset.name}"
+        )
     job = Job(
         dataset_id=dataset.id,
         submission=body,
@@ -69,7 +74,8 @@ def _same(job: Job, body: dict[str, object]) -> Job:
 def _expand(session: Session, job: Job, dataset: Dataset, submission: Submission) -> list[Run]:
     """Return a run for each model, condition and repeat."""
     chosen = [models.get(session, name) for name in dict.fromkeys(submission.models)]
-    conditions = expand(submission.conditions, DatasetSpec.model_validate(dataset.spec).modality)
+    spec = DatasetSpec.model_validate(dataset.spec)
+    conditions = expand(submission.conditions, spec.modality, spec.frames)
     count = len(chosen) * len(conditions) * submission.repeats
     if count > MAX_RUNS:
         raise InvalidInput(f"{count} runs in one job; at most {MAX_RUNS}: submit it in parts")
@@ -95,7 +101,9 @@ def _run(
     template = templates.resolve(session, dataset.task, condition.modality, condition.template)
     pinned = condition.model_copy(update={"template": f"{template.name}@{template.version}"})
     capabilities = ModelSpec.model_validate(model.spec).capabilities
-    limit = asked.sample_limit
+    limit, size = asked.sample_limit, asked.batch_size
+    if size is None and condition.modality is dataset.modality:
+        size = DatasetSpec.model_validate(dataset.spec).batch_size
     return Run(
         job_id=job.id,
         dataset_id=dataset.id,
@@ -105,7 +113,7 @@ def _run(
         repeat=repeat,
         position=position,
         seed=asked.seed,
-        batch_size=batch_size(condition, capabilities, asked.batch_size),
+        batch_size=batch_size(condition, capabilities, size),
         samples=min(limit or dataset.sample_count, dataset.sample_count),
         created_at=job.created_at,
     )
@@ -175,6 +183,13 @@ def _move(session: Session, job_id: UUID, target: Status, reason: str | None, no
     return job
 
 
+def owner(run: Run) -> UUID:
+    """Return the job that a run is of. Raises IllegalMove for a published run: nothing moves it."""
+    if run.job_id is None:
+        raise runs.illegal(run.status, "moved", "others published its run")
+    return run.job_id
+
+
 def lock(session: Session, job_id: UUID) -> Job:
     """Return a job, held until the commit against everyone else who would move its runs.
 
@@ -205,7 +220,7 @@ def follow(session: Session, job_id: UUID, *, now: datetime) -> None:
 
 def stop(session: Session, run_id: UUID, reason: str, *, now: datetime) -> None:
     """Pause a run for a reason that only a person can remove."""
-    job_id = runs.get(session, run_id).job_id
+    job_id = owner(runs.get(session, run_id))
     lock(session, job_id)
     if runs.move(session, run_id, Status.PAUSED, reason=reason, now=now):
         follow(session, job_id, now=now)

@@ -33,7 +33,7 @@ def models_due(session: Session, *, now: datetime) -> list[UUID]:
     found = session.scalars(
         select(Run.model_id).where(Run.status == Status.RUNNING, _has_due(now)).distinct()
     )
-    return list(found)
+    return [model_id for model_id in found if model_id is not None]
 
 
 def lease(
@@ -71,7 +71,7 @@ def _has_due(now: datetime) -> Exists:
 def _due_runs(session: Session, model_id: UUID, now: datetime) -> Sequence[Row[UUID, UUID, int]]:
     """Return run, job and priority of what can be sent, most urgent and oldest first."""
     return session.execute(
-        select(Run.id, Run.job_id, Job.priority)
+        select(Run.id, Job.id, Job.priority)
         .join(Job, Job.id == Run.job_id)
         .where(Run.model_id == model_id, Run.status == Status.RUNNING, _has_due(now))
         .order_by(Job.priority.desc(), Job.created_at, Run.job_id, Run.position)
@@ -104,10 +104,11 @@ def _fair(session: Session, jobs: dict[UUID, list[UUID]], slots: int, now: datet
 def _under_way(session: Session, jobs: Sequence[UUID]) -> dict[UUID, int]:
     """Return how many requests of each job are leased, by anyone."""
     rows = session.execute(
-        select(Run.job_id, func.count())
+        select(Job.id, func.count())
+        .join(Run, Run.job_id == Job.id)
         .join(Request, Request.run_id == Run.id)
-        .where(Run.job_id.in_(jobs), Request.state == RequestState.LEASED)
-        .group_by(Run.job_id)
+        .where(Job.id.in_(jobs), Request.state == RequestState.LEASED)
+        .group_by(Job.id)
     )
     return {job: count for job, count in rows}  # noqa: C416 - a Row is not a pair to dict()
 

@@ -1,6 +1,6 @@
 """How far jobs and runs have got, in the figures that lists and details show."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -60,18 +60,18 @@ def of_runs(session: Session, found: Sequence[Run]) -> list[RunDetail]:
     models = {
         model.id: model
         for model in session.scalars(
-            select(Model).where(Model.id.in_({run.model_id for run in found}))
+            select(Model).where(Model.id.in_({run.model_id for run in found if run.model_id}))
         )
     }
-    return [
-        RunDetail(
-            run,
-            datasets[run.dataset_id],
-            models[run.model_id].name,
-            priced=models[run.model_id].spec["prices"] is not None,
-        )
-        for run in found
-    ]
+    return [_detail(run, datasets[run.dataset_id], models) for run in found]
+
+
+def _detail(run: Run, dataset: Dataset, models: Mapping[UUID, Model]) -> RunDetail:
+    """Return a run with its names; a published one has no model of ours and no known price."""
+    if run.model_id is None:
+        return RunDetail(run, dataset, run.system or "", priced=False)
+    model = models[run.model_id]
+    return RunDetail(run, dataset, model.name, priced=model.spec["prices"] is not None)
 
 
 def of_jobs(session: Session, found: Sequence[Job]) -> list[JobDetail]:
@@ -81,7 +81,8 @@ def of_jobs(session: Session, found: Sequence[Job]) -> list[JobDetail]:
     ).all()
     by_job: dict[UUID, list[RunDetail]] = {job.id: [] for job in found}
     for detail in of_runs(session, runs):
-        by_job[detail.run.job_id].append(detail)
+        if detail.run.job_id is not None:
+            by_job[detail.run.job_id].append(detail)
     return [JobDetail(job, by_job[job.id][0].dataset, by_job[job.id]) for job in found]
 
 

@@ -16,6 +16,9 @@ from core.rules.states import ENDED, OPEN_REQUEST, Status, run_sources
 from core.tables import Attempt, Prediction, Request, Run, Sample, Score
 from core.vocabulary import Cause, Outcome
 
+ABOUT = (Sample.name, Sample.target, Sample.target_number)
+"""What a list of predictions tells of their samples."""
+
 
 def get(session: Session, run_id: UUID) -> Run:
     """Return a run. Raises NotFound."""
@@ -66,7 +69,7 @@ def predictions(
     query = (
         select(Prediction)
         .where(Prediction.run_id == run.id)
-        .options(joinedload(Prediction.sample).load_only(Sample.name, Sample.target))
+        .options(joinedload(Prediction.sample).load_only(*ABOUT))
     )
     if outcome is not None:
         query = query.where(Prediction.outcome == outcome)
@@ -112,18 +115,23 @@ def unplanned(session: Session) -> list[UUID]:
     return list(found)
 
 
-def ordered_samples(session: Session, run: Run) -> NDArray[np.int64]:
-    """Return the ids of the samples a run asks about, in its order; 8 bytes a sample."""
+def seeded_order(session: Session, dataset_id: UUID, seed: int) -> NDArray[np.int64]:
+    """Return the ids of a dataset's samples in the order that `seed` names; 8 bytes a sample."""
     ids = np.fromiter(
         session.scalars(
             select(Sample.id)
-            .where(Sample.dataset_id == run.dataset_id)
+            .where(Sample.dataset_id == dataset_id)
             .order_by(Sample.id)
             .execution_options(yield_per=10_000)
         ),
         dtype=np.int64,
     )
-    return ids[shuffled(len(ids), run.seed)[: run.samples]]
+    return ids[shuffled(len(ids), seed)]
+
+
+def ordered_samples(session: Session, run: Run) -> NDArray[np.int64]:
+    """Return the ids of the samples a run asks about, in its order."""
+    return seeded_order(session, run.dataset_id, run.seed)[: run.samples]
 
 
 def plan(session: Session, run: Run, ids: NDArray[np.int64], *, at: int, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from core import attempts
 from core.attempts import Heard
 from core.leases import Leased
+from core.rules.classes import rank
 from core.rules.readings import Answer
 from core.rules.states import RequestState, Status
 from core.rules.strategy import BREAKER, Child, Verdict
@@ -30,8 +31,8 @@ class Settlement:
     at: datetime
     reason: str | None
     """In the provider's words, or ours; None for an answer."""
-    targets: Sequence[str | None] = ()
-    """Of the request's samples, in slot order; needed where there are answers."""
+    right: Sequence[frozenset[str]] = ()
+    """The labels that are right for each sample, in slot order; needed where there are answers."""
     heard: Heard | None = None
     """None when nothing was sent, or nobody heard the end."""
 
@@ -145,20 +146,28 @@ def _prediction(
     s: Settlement, slot: int, outcome: Outcome, answer: Answer | None
 ) -> dict[str, Any]:
     """Return a prediction as a row."""
-    ranked = list(answer.ranked) if answer else None
-    target = s.targets[slot] if answer else None
     return {
+        **reading_columns(answer, s.right[slot] if answer else frozenset()),
         "run_id": s.request.run_id,
         "sample_id": s.request.sample_ids[slot],
         "outcome": outcome,
-        "label": answer.label if answer else None,
-        "in_vocabulary": answer.in_vocabulary if answer else None,
-        "ranked": ranked,
-        "rank": ranked.index(target) + 1 if ranked and target in ranked else None,
         "slot": slot,
         "batch": s.request.asked.size,
         "request_id": s.request.id,
         "attempt_id": s.heard.attempt_id if s.heard else None,
+    }
+
+
+def reading_columns(answer: Answer | None, right: frozenset[str]) -> dict[str, Any]:
+    """Return the columns of a prediction that say how its sample's answer was read."""
+    if answer is None:
+        return {"label": None, "in_vocabulary": None, "ranked": None, "rank": None}
+    ranked = list(answer.ranked)
+    return {
+        "label": answer.label,
+        "in_vocabulary": answer.in_vocabulary,
+        "ranked": ranked,
+        "rank": rank(ranked, right),
     }
 
 

@@ -12,20 +12,20 @@ from sqlalchemy.orm import Session
 
 from core import paging
 from core.errors import Conflict, NotFound
+from core.rules.specs import Name
 from core.rules.templates import check, parse_reference
 from core.tables import Template
 from core.vocabulary import Modality, Task
-
-DEFAULT = "default"
 
 ORDER = (Template.task, Template.modality, Template.name, Template.version)
 
 
 class Builtin(BaseModel):
-    """A template that comes with gerbench, named `default`."""
+    """A template that comes with gerbench: the default of a task and modality, or a paraphrase."""
 
     task: Task
     modality: Modality
+    name: Name
     text: str
 
 
@@ -116,7 +116,7 @@ def install_builtin(session: Session, *, now: datetime) -> None:
                 session,
                 task=each.task,
                 modality=each.modality,
-                name=DEFAULT,
+                name=each.name,
                 text=each.text,
                 now=now,
             )

@@ -68,6 +68,14 @@ class Outcome(StrEnum):
     """No answer: the provider rejected the request, or every attempt failed."""
 
 
+class Origin(StrEnum):
+    """Who made a run's predictions."""
+
+    SERVICE = "service"
+    PUBLISHED = "published"
+    """Somebody else, who published them: there is no job, no request and no raw response."""
+
+
 class Cause(StrEnum):
     """Why a request exists."""
 

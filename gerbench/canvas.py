@@ -4,6 +4,7 @@ The head is 2 wide and 2.6 high around the origin; x grows to the right of the p
 downwards.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from math import comb
@@ -63,6 +64,12 @@ class Canvas:
         self.pixels: Pixels = np.repeat(column, SIDE, axis=1).astype(np.uint8)
         cos, sin = np.cos(look.roll), np.sin(look.roll)
         self._turn = np.array([[cos, sin], [-sin, cos]]) * look.scale
+
+    def copy(self) -> "Canvas":
+        """Return a picture that goes on from this one."""
+        twin = copy(self)
+        twin.pixels = self.pixels.copy()
+        return twin
 
     def place(self, points: Points) -> NDArray[np.int32]:
         """Return pixel coordinates, in OpenCV's fixed point."""

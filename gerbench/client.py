@@ -108,6 +108,11 @@ class Client:
         given = {name: value for name, value in params.items() if value is not None}
         return self._send("GET", path, params=given)
 
+    def text(self, path: str, **params: Any) -> str:
+        """Return what is at a path as text, whatever its format."""
+        given = {name: value for name, value in params.items() if value is not None}
+        return self._ask("GET", path, params=given).text
+
     def items(self, path: str, *, limit: int | None = None, **params: Any) -> Iterator[Json]:
         """Yield the items of a list, page after page, at most `limit` of them."""
         return islice(self._paged(path, min(limit or PAGE, PAGE), params), limit)
@@ -155,6 +160,10 @@ class Client:
                 return
 
     def _send(self, method: str, path: str, **options: Any) -> Any:
+        return self._read(self._ask(method, path, **options))
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Return a reply that says yes; raise the problem that another one tells."""
         try:
             response = self._http.request(method, path, **options)
         except httpx.TimeoutException as error:
@@ -162,7 +171,7 @@ class Client:
         except httpx.TransportError as error:
             raise NoService(f"no service answers at {self.url}: {self._absent}") from error
         if response.is_success:
-            return self._read(response)
+            return response
         raise self._problem(response)
 
     def _read(self, response: httpx.Response) -> Any:

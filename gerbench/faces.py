@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from gerbench.canvas import SIDE, Bgr, Look, Pixels
-from gerbench.portrait import Expression, draw
+from gerbench.portrait import Expression, Portrait
 
 EXPRESSIONS = {
     "anger": Expression(
@@ -64,14 +64,15 @@ HAIRS: tuple[Bgr, ...] = (
 )  # fmt: skip
 IRISES: tuple[Bgr, ...] = ((40, 62, 92), (30, 42, 60), (120, 96, 60), (84, 110, 70))
 
+Noise = NDArray[np.float32]
+
 QUALITY = 95
 NOISE_SIDE = 512
 
 
 def draw_faces(folder: Path, per_class: int = 100, seed: int = 0) -> None:
     """Write a JPEG for each face into `folder/<expression>/`; the same seed, the same pixels."""
-    rng = np.random.default_rng((seed, 0))
-    noise = rng.standard_normal((NOISE_SIDE, NOISE_SIDE, 3), dtype=np.float32)
+    noise = film(seed)
     for expression in EXPRESSIONS:
         (folder / expression).mkdir(parents=True, exist_ok=True)
         for number, pixels in enumerate(faces_of(expression, per_class, seed, noise)):
@@ -81,18 +82,32 @@ def draw_faces(folder: Path, per_class: int = 100, seed: int = 0) -> None:
             (folder / expression / f"{expression}-{number:04d}.jpg").write_bytes(data.tobytes())
 
 
-def faces_of(
-    expression: str, count: int, seed: int, noise: NDArray[np.float32]
-) -> Iterator[Pixels]:
+def faces_of(expression: str, count: int, seed: int, noise: Noise) -> Iterator[Pixels]:
     """Yield faces of one expression; each depends on the seed and its number only."""
     at = list(EXPRESSIONS).index(expression)
     for number in range(count):
         rng = np.random.default_rng((seed, 1, at, number))
-        pixels = draw(look_of(rng), varied(EXPRESSIONS[expression], rng))
-        x, y = rng.integers(0, NOISE_SIDE - SIDE, 2)
-        grain = noise[y : y + SIDE, x : x + SIDE]
-        noisy = cv2.addWeighted(pixels, 1, grain, rng.uniform(1.5, 7), 0, dtype=cv2.CV_8U)
-        yield noisy.astype(np.uint8, copy=False)
+        pixels = Portrait(look_of(rng)).show(varied(EXPRESSIONS[expression], rng))
+        grain = grain_of(noise, rng)
+        yield grained(pixels, grain, rng.uniform(1.5, 7))
+
+
+def film(seed: int) -> Noise:
+    """Return the noise that pictures of one seed are taken from."""
+    side = (NOISE_SIDE, NOISE_SIDE, 3)
+    return np.random.default_rng((seed, 0)).standard_normal(side, dtype=np.float32)
+
+
+def grain_of(noise: Noise, rng: Generator) -> Noise:
+    """Return a piece of noise of the size of a picture."""
+    x, y = rng.integers(0, NOISE_SIDE - SIDE, 2)
+    return noise[y : y + SIDE, x : x + SIDE]
+
+
+def grained(pixels: Pixels, grain: Noise, amount: float) -> Pixels:
+    """Return a picture with noise of this standard deviation."""
+    noisy = cv2.addWeighted(pixels, 1, grain, amount, 0, dtype=cv2.CV_8U)
+    return noisy.astype(np.uint8, copy=False)
 
 
 def varied(expression: Expression, rng: Generator) -> Expression:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from gerbench.canvas import SIDE, Bgr, Canvas, Look, Pixels, Points, blend, curve, ellipse, tint
 
@@ -66,23 +67,33 @@ class Expression:
 
     def scaled(self, factor: float) -> "Expression":
         """Return the same expression, weaker or stronger against a face at rest."""
-        rest = Expression()
-        parts = ((getattr(rest, f.name), getattr(self, f.name)) for f in fields(self))
-        return Expression(*(at_rest + factor * (full - at_rest) for at_rest, full in parts))
+        return Expression().towards(self, factor)
+
+    def towards(self, other: "Expression", share: float) -> "Expression":
+        """Return what lies between this expression (0) and another (1)."""
+        parts = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return Expression(*(start + share * (end - start) for start, end in parts))
 
 
-def draw(look: Look, face: Expression) -> Pixels:
-    """Return the picture, BGR, SIDE x SIDE; noise is left to the caller."""
-    canvas = Canvas(look)
-    draw_head(canvas)
-    draw_wrinkles(canvas, face)
-    draw_nose(canvas, face)
-    for side in (-1, 1):
-        draw_eye(canvas, face, side)
-        draw_brow(canvas, face, side)
-    draw_mouth(canvas, face)
-    draw_fringe(canvas)
-    return lit(canvas)
+class Portrait:
+    """A person who is drawn again for each expression; what does not move is drawn once."""
+
+    def __init__(self, look: Look) -> None:
+        self._still = Canvas(look)
+        draw_head(self._still)
+        self._gain = gain_of(look)
+
+    def show(self, face: Expression) -> Pixels:
+        """Return the picture, BGR, SIDE x SIDE; noise is left to the caller."""
+        canvas = self._still.copy()
+        draw_wrinkles(canvas, face)
+        draw_nose(canvas, face)
+        for side in (-1, 1):
+            draw_eye(canvas, face, side)
+            draw_brow(canvas, face, side)
+        draw_mouth(canvas, face)
+        draw_fringe(canvas)
+        return lit(canvas, self._gain)
 
 
 def draw_head(canvas: Canvas) -> None:
@@ -265,9 +276,8 @@ def draw_teeth(canvas: Canvas, share: float, upper: Points, lower: Points) -> No
         canvas.fill(np.concatenate(row), color)
 
 
-def lit(canvas: Canvas) -> Pixels:
-    """Return the picture under its light: brighter towards it, darker at the head's far side."""
-    look = canvas.look
+def gain_of(look: Look) -> NDArray[np.float32]:
+    """Return the light on each pixel: more towards its source, less at the head's far side."""
     small = 20
     grid = (np.arange(small) + 0.5) * SIDE / small
     xs = (grid[None, :] - look.centre[0]) / look.scale
@@ -276,6 +286,11 @@ def lit(canvas: Canvas) -> Pixels:
     # The head is round: what turns away from the viewer gets less light.
     shade -= 0.16 * np.clip(xs**2 + ys**2, 0, 1.6)
     gain = cv2.resize(shade.astype(np.float32) * look.contrast, (SIDE, SIDE))
-    lifted = canvas.pixels.astype(np.float32) * gain[..., None] + np.float32(look.brightness)
-    blurred = cv2.GaussianBlur(lifted, (0, 0), look.blur)
+    return gain[..., None].astype(np.float32, copy=False)
+
+
+def lit(canvas: Canvas, gain: NDArray[np.float32]) -> Pixels:
+    """Return the picture under its light."""
+    lifted = canvas.pixels.astype(np.float32) * gain + np.float32(canvas.look.brightness)
+    blurred = cv2.GaussianBlur(lifted, (0, 0), canvas.look.blur)
     return np.clip(blurred, 0, 255).astype(np.uint8)

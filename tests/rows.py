@@ -1,15 +1,29 @@
 """Rows that tests start from: a dataset, a model, a template, a job and its runs."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import closing
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import ENDED, Status
 from core.rules.submissions import Submission
-from core.tables import Attempt, Dataset, Job, Model, Prediction, Request, Run, Sample, Template
+from core.tables import (
+    Attempt,
+    Dataset,
+    Job,
+    Model,
+    Prediction,
+    Request,
+    Run,
+    Sample,
+    Score,
+    Template,
+)
 from core.vocabulary import Modality, Outcome, Result, Task
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -170,3 +184,73 @@ def past_attempts(session: Session, run: Run, count: int, at: datetime) -> None:
         for number in range(count)
     )
     session.flush()
+
+
+def model_of(run: Run) -> UUID:
+    """Return the model of a run of ours."""
+    assert run.model_id is not None
+    return run.model_id
+
+
+def finished(
+    session: Session,
+    of: Job,
+    answers: Sequence[str | None],
+    *,
+    model: Model | None = None,
+    repeat: int = 1,
+    batch_size: int = 4,
+    **condition: Any,
+) -> Run:
+    """Add a completed run to a job, with these answers in the order of the dataset.
+
+    None is a refusal; what is none of LABELS is out of vocabulary. Batches are filled in order.
+    """
+    first = session.scalars(select(Run).where(Run.job_id == of.id).order_by(Run.position)).first()
+    assert first is not None
+    answered = sum(answer is not None for answer in answers)
+    made = Run(
+        job_id=of.id,
+        dataset_id=of.dataset_id,
+        model_id=first.model_id if model is None else model.id,
+        template_id=first.template_id,
+        condition={**first.condition, **condition},
+        repeat=repeat,
+        position=100 + repeat,
+        seed=0,
+        batch_size=batch_size,
+        samples=len(answers),
+        answered=answered,
+        refused=len(answers) - answered,
+        status=Status.COMPLETED,
+        created_at=NOW,
+        finished_at=NOW,
+    )
+    session.add(made)
+    session.flush()
+    request = Request(run_id=made.id, sample_ids=[], not_before=NOW)
+    session.add(request)
+    session.flush()
+    samples = session.scalars(
+        select(Sample).where(Sample.dataset_id == of.dataset_id).order_by(Sample.id)
+    )
+    session.add_all(
+        Prediction(
+            run_id=made.id,
+            sample_id=sample.id,
+            request_id=request.id,
+            outcome=Outcome.REFUSED if answer is None else Outcome.ANSWERED,
+            label=answer,
+            in_vocabulary=None if answer is None else answer in LABELS,
+            ranked=None if answer is None else [answer],
+            rank=1 if answer == sample.target else None,
+            slot=number % batch_size,
+            batch=batch_size,
+        )
+        for number, (sample, answer) in enumerate(zip(samples, answers, strict=False))
+    )
+    session.flush()
+    figures = closing.metrics(session, made).model_dump(mode="json")
+    session.add(Score(run_id=made.id, scored_at=NOW, parser=1, metrics=figures))
+    session.flush()
+    return made

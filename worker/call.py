@@ -11,19 +11,17 @@ from core.db import utc_now
 from core.errors import InvalidMedia, MissingCredential
 from core.leases import Leased
 from core.limiter.interface import Grant, NeverFits
-from core.media.prepare import prepare
+from core.prompts import RunContext, SampleInput, write
 from core.providers.adapters import Adapter, adapter_for
 from core.providers.body import Body
 from core.rules.money import cost_nano
-from core.rules.parsing import is_refusal_prose, parse
-from core.rules.pictures import Item, Prompt
-from core.rules.readings import Exchange, Parsed, Reading
+from core.rules.readings import Exchange, Reading
+from core.rules.replies import understand
 from core.rules.specs import CredentialRef
 from core.rules.strategy import Verdict, decide
 from core.rules.tokens import estimate
 from core.settling import Settlement
 from core.vocabulary import Result
-from worker.contexts import RunContext, SampleInput
 from worker.turnstile import GivenBack, Turnstile
 
 MEGABYTE = 1_000_000
@@ -65,19 +63,7 @@ class Call:
         Raises InvalidMedia, or NeverFits when it is larger than the model takes.
         """
         model, condition = self.turnstile.model, self.context.condition
-        shows_text = "text" in condition.modality.parts
-        names = self.context.names(len(self.samples))
-        prompt = Prompt(
-            self.context.instructions(len(self.samples)),
-            tuple(
-                Item(
-                    name,
-                    prepare(self.turnstile.engine.store, sample.media, condition),
-                    sample.text if shows_text else None,
-                )
-                for name, sample in zip(names, self.samples, strict=True)
-            ),
-        )
+        prompt = write(self.turnstile.engine.store, self.context, self.samples)
         body = self._adapter.build(model, prompt, condition.detail)
         size, most = len(body.content) / MEGABYTE, model.capabilities.body_mb
         if size > most:
@@ -140,25 +126,17 @@ class Call:
             verdict,
             now,
             reason,
-            [sample.target for sample in self.samples],
+            [self.context.classes.right(s.target, s.number) for s in self.samples],
             heard,
         )
         await asyncio.wrap_future(engine.writer.write(settlement))
 
     def _judge(self, reading: Reading) -> tuple[Verdict, str | None]:
         """Return what becomes of the request, and why where it is no plain answer."""
-        parsed, refusal, reason = self._read(reading)
-        jitter = random.random()
-        return decide(self.request.asked, reading, parsed, refusal=refusal, jitter=jitter), reason
-
-    def _read(self, reading: Reading) -> tuple[Parsed | None, bool, str | None]:
-        """Return an answer's text read, whether it is a refusal in prose, and what is wrong."""
-        if reading.result is not Result.ANSWERED or reading.text is None:
-            return None, False, reading.reason
         names, labels = self.context.names(len(self.samples)), self.context.labels
-        parsed = parse(reading.text, names=names, labels=labels)
-        if parsed.answers:
-            return parsed, False, None
-        if is_refusal_prose(reading.text):
-            return parsed, True, reading.text
-        return parsed, False, parsed.problem
+        said = understand(reading, names=names, labels=labels)
+        jitter = random.random()
+        verdict = decide(
+            self.request.asked, reading, said.parsed, refusal=said.refusal, jitter=jitter
+        )
+        return verdict, said.reason

@@ -13,9 +13,9 @@ from uuid import UUID
 from core.db import Database
 from core.limiter.factory import create_limiter
 from core.media.store import MediaStore
+from core.prompts import RunContext
 from core.providers.client import ProviderClient
 from core.settings import Settings
-from worker.contexts import RunContext
 from worker.writer import Writer
 
 T = TypeVar("T")

@@ -28,10 +28,10 @@ def plan(engine: Engine, run_id: UUID) -> Iterator[int]:
                 return
             chunk = ids[at : at + CHUNK]
             with engine.database.write.begin() as session:
-                jobs.lock(session, run.job_id)
+                jobs.lock(session, jobs.owner(run))
                 if not runs.plan(session, run, chunk, at=at, now=utc_now()):
                     return
-                jobs.follow(session, run.job_id, now=utc_now())
+                jobs.follow(session, jobs.owner(run), now=utc_now())
             yield at + len(chunk)
     finally:
         engine.planning.discard(run_id)

@@ -28,7 +28,8 @@ def register(app: Celery, engine: Engine) -> None:
         with engine.database.read() as session:
             model_id = runs.get(session, UUID(run_id)).model_id
         for _ in plan(engine, UUID(run_id)):
-            wake(DISPATCH, model_id)
+            if model_id is not None:
+                wake(DISPATCH, model_id)
 
     @app.task(name=DISPATCH)
     def dispatch_model(model_id: str) -> None:

@@ -24,9 +24,9 @@ def tidy(database: Database, *, now: datetime) -> None:
             rescue.rescue(session, expired_before=now, jitter=random.random(), now=now)
     for run in finished:
         with database.write.begin() as session:
-            jobs.lock(session, run.job_id)
+            jobs.lock(session, jobs.owner(run))
             closing.close(session, run.id, now=now)
-            jobs.follow(session, run.job_id, now=now)
+            jobs.follow(session, jobs.owner(run), now=now)
     if leftovers:
         with database.write.begin() as session:
             leases.cancel_leftovers(session, limit=LEFTOVERS, now=now)

@@ -8,7 +8,7 @@ from api.deps import DatabaseDep, PageDep
 from api.schemas.base import Page
 from api.schemas.metrics import RunMetrics
 from core import closing, progress
-from core.vocabulary import Task
+from core.vocabulary import Origin, Task
 
 router = APIRouter(prefix="/metrics", tags=["runs"])
 
@@ -21,6 +21,7 @@ def list_metrics(
     task: Task | None = None,
     model: str | None = None,
     job: UUID | None = None,
+    origin: Origin | None = None,
 ) -> Page[RunMetrics]:
     """Return the figures of runs that have ended, the latest submitted first."""
     with database.read() as session:
@@ -32,6 +33,7 @@ def list_metrics(
             task=task,
             model=model,
             job_id=job,
+            origin=origin,
         )
         shown = {
             d.run.id: RunMetrics.of(d, closing.stored(session, d.run))

@@ -3,14 +3,21 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Body, Query, Request, Response, status
 
-from api.deps import DatabaseDep, PageDep
+from api.deps import DatabaseDep, MediaStoreDep, PageDep
 from api.schemas.base import Page
 from api.schemas.problem import problems
-from api.schemas.templates import ModalityQuery, TemplateCreate, TemplateOut
-from core import templates
+from api.schemas.templates import (
+    PREVIEW,
+    ModalityQuery,
+    PreviewOut,
+    TemplateCreate,
+    TemplateOut,
+)
+from core import previews, templates
 from core.db import utc_now
+from core.rules.submissions import PreviewSpec
 from core.vocabulary import Task
 
 router = APIRouter(prefix="/templates", tags=["templates"])
@@ -58,6 +65,22 @@ def create_template(
         response.status_code = status.HTTP_200_OK
     response.headers["Location"] = request.app.url_path_for("get_template", template_id=template.id)
     return TemplateOut.of(template)
+
+
+@router.post(
+    "/preview",
+    summary="Show what would be sent with a template",
+    responses=problems(404),
+)
+def preview_template(
+    body: Annotated[PreviewSpec, Body(examples=[PREVIEW])],
+    database: DatabaseDep,
+    store: MediaStoreDep,
+) -> PreviewOut:
+    """Return the first request of such a job, written as a worker writes it; nothing is sent."""
+    with database.read() as session:
+        asked = previews.gather(session, body)
+    return PreviewOut.of(previews.render(store, asked))
 
 
 @router.get("/{template_id}", summary="Show one version of a template", responses=problems(404))

@@ -1,13 +1,14 @@
 """Bodies of /v1/templates."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.schemas.base import Body
-from core.rules.specs import Name
+from core.previews import Preview
+from core.rules.specs import Condition, Name
 from core.tables import Template
 from core.vocabulary import Modality, Task
 
@@ -26,7 +27,7 @@ class TemplateCreate(Body):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "name": "terse",
+                "name": "brief",
                 "task": "facial_emotion",
                 "modality": "image",
                 "text": "Name the emotion shown by each of these {count} faces.",
@@ -59,3 +60,51 @@ class TemplateOut(BaseModel):
     def of(cls, template: Template) -> Self:
         """Return a version as it is shown."""
         return cls.model_validate(template, from_attributes=True)
+
+
+PREVIEW: dict[str, Any] = {
+    "dataset": "demo-faces",
+    "template": "observer",
+    "model": "local",
+    "count": 3,
+}
+
+
+class ShownSample(BaseModel):
+    """A sample of a preview."""
+
+    shown_as: str = Field(description="The name that the answer must echo")
+    name: str = Field(description="In its dataset")
+
+
+class PreviewOut(BaseModel):
+    """A request exactly as a job would send it, as its attempt would keep it."""
+
+    dataset: str = Field(description="The version that is meant")
+    condition: Condition = Field(description="Its template is `unsaved` where a text was given")
+    instructions: str = Field(description="All that precedes the samples")
+    samples: list[ShownSample]
+    sent: dict[str, Any] = Field(description="The body; media are replaced by their digests")
+    sent_sha256: str | None = Field(description="Of the body on the wire; null without a model")
+    bytes: int | None = Field(description="Of the body on the wire; null without a model")
+    tokens: int | None = Field(description="Estimated, answer included; null without a model")
+
+    @classmethod
+    def of(cls, preview: Preview) -> Self:
+        """Return a preview as it is shown."""
+        asked, body = preview.asked, preview.body
+        whole = asked.model is not None
+        names = asked.context.names(len(asked.names))
+        return cls(
+            dataset=asked.dataset,
+            condition=asked.context.condition,
+            instructions=preview.instructions,
+            samples=[
+                ShownSample(shown_as=shown, name=name)
+                for shown, name in zip(names, asked.names, strict=True)
+            ],
+            sent=body.sent,
+            sent_sha256=body.sha256 if whole else None,
+            bytes=len(body.content) if whole else None,
+            tokens=preview.tokens,
+        )

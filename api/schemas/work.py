@@ -12,7 +12,7 @@ from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
 from core.rules.money import dollars
 from core.rules.states import RequestState, Status
 from core.tables import Prediction, Request
-from core.vocabulary import Cause, Outcome
+from core.vocabulary import Cause, Origin, Outcome
 
 EXAMPLE: dict[str, Any] = {
     "dataset": "demo-faces",
@@ -70,7 +70,8 @@ class RunOut(BaseModel):
     """One pass of one model under one condition over the samples."""
 
     id: UUID
-    job: UUID
+    origin: Origin
+    job: UUID | None = Field(description="null: published by others")
     dataset: str = Field(description="name@version")
     model: str
     condition: dict[str, Any]
@@ -91,6 +92,7 @@ class RunOut(BaseModel):
         run = detail.run
         return cls(
             id=run.id,
+            origin=run.origin,
             job=run.job_id,
             dataset=datasets.version(detail.dataset),
             model=detail.model,
@@ -177,7 +179,7 @@ class SampleRef(BaseModel):
 
     id: int
     name: str
-    target: str | None
+    target: str | float = Field(description="A label, or a number")
 
 
 class PredictionOut(BaseModel):
@@ -188,10 +190,10 @@ class PredictionOut(BaseModel):
     label: str | None
     in_vocabulary: bool | None
     ranked: list[str] | None = Field(description="Labels, best first")
-    rank: int | None = Field(description="Place of the target among them, from 1")
+    rank: int | None = Field(description="Place of the first right one, from 1")
     slot: int | None = Field(description="Place in its request, from 0")
     batch: int | None = Field(description="Samples in its request")
-    request_id: int
+    request_id: int | None = Field(description="null: published by others")
     attempt_id: int | None
 
     @classmethod
@@ -199,4 +201,5 @@ class PredictionOut(BaseModel):
         """Return a prediction as it is shown."""
         sample = prediction.sample
         own = {name: getattr(prediction, name) for name in cls.model_fields if name != "sample"}
-        return cls(**own, sample=SampleRef(id=sample.id, name=sample.name, target=sample.target))
+        target = sample.target_number if sample.target is None else sample.target
+        return cls(**own, sample=SampleRef(id=sample.id, name=sample.name, target=target))

@@ -12,7 +12,7 @@ from core.errors import InvalidMedia
 from core.imports import texts
 from core.imports.entries import Entry, Layout
 from core.imports.files import visible
-from core.imports.labels import Labels
+from core.imports.labels import Labels, labels_of
 from core.imports.report import Fault, ImportReport
 from core.imports.staging import Checked, Staging
 from core.media import images, videos
@@ -30,7 +30,7 @@ def stage(
     layout: Layout, spec: DatasetSpec, store: MediaStore, staging: Staging, report: ImportReport
 ) -> None:
     """Check every sample of a layout; keep the media, stage the samples, report the faults."""
-    checker = Checker(store, Labels(spec.labels), spec, layout.root)
+    checker = Checker(store, labels_of(spec), spec, layout.root)
     entries = layout.entries(spec)
     for name in layout.notes():
         report.warn(Fault(name, "is in none of the labels' folders: not imported"))
@@ -40,7 +40,7 @@ def stage(
                 fault = staging.add(result) if isinstance(result, Checked) else result
                 if fault is not None:
                     report.error(fault)
-    _compare(staging, spec, report)
+    compare(staging, spec, report)
 
 
 def _each(
@@ -52,7 +52,7 @@ def _each(
     return map(checker.check, entries)
 
 
-def _compare(staging: Staging, spec: DatasetSpec, report: ImportReport) -> None:
+def compare(staging: Staging, spec: DatasetSpec, report: ImportReport) -> None:
     """Report what only shows when all samples are there."""
     staging.index()
     for fault, contradicting in staging.duplicates():
@@ -65,6 +65,13 @@ def _compare(staging: Staging, spec: DatasetSpec, report: ImportReport) -> None:
     if labelled and numbered:
         reason = f"are labels in {labelled:,} samples and numbers in {numbered:,}: use one kind"
         report.error(Fault("targets", reason))
+        report.samples = 0
+    elif numbered and spec.scoring.target != "sign":
+        reason = "are numbers: say in the spec how they are judged, with scoring.target sign"
+        report.error(Fault("targets", f"{reason} and a scoring.map to positive and negative"))
+        report.samples = 0
+    elif labelled and spec.scoring.target == "sign":
+        report.error(Fault("targets", "are labels, but scoring.target is sign: it needs numbers"))
         report.samples = 0
     if labelled:
         for label in staging.unused(spec.labels):

@@ -16,18 +16,19 @@ from core.imports.folders import FolderPerLabel
 from core.imports.manifest import Manifest
 from core.imports.report import Fault, ImportReport
 from core.imports.texts import clean
-from core.rules.specs import DatasetSpec, Label, Name, ScoringRules, Spec
+from core.rules.specs import About, DatasetSpec, Label, Name, ScoringRules
 from core.vocabulary import Modality, Task
 
 USUAL = ("manifest.csv", "manifest.jsonl", "label.csv", "labels.csv")
 """Names that settle which manifest is meant."""
 
 
-class DatasetDraft(Spec):
+class DatasetDraft(About):
     """A dataset's spec as far as its importer cares to write it."""
 
     name: Name
-    task: Task
+    task: Task | None = None
+    """None: that of the built-in dataset of this name."""
     modality: Modality | None = None
     """None: judged by the content."""
     labels: tuple[Label, ...] | None = Field(None, min_length=2, max_length=1000)
@@ -88,7 +89,8 @@ def _in_folder(folder: Path, draft: DatasetDraft) -> Layout:
         raise InvalidDataset("the dataset is empty: there is not one file in it")
     folders = [entry for entry in found if is_folder(entry)]
     lists = {e.name for e in found if e.name.lower().endswith(manifest.SUFFIXES)}
-    chosen = next((name for name in USUAL if name in lists), None)
+    usual = (draft.files.labels, *USUAL) if draft.files else USUAL
+    chosen = next((name for name in usual if name in lists), None)
     if chosen is None and len(lists) == 1:
         chosen = lists.pop()
     if chosen is not None:

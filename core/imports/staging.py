@@ -120,7 +120,8 @@ class Staging:
 
     def digest(self, spec: DatasetSpec) -> str:
         """Return the SHA-256 over the spec and every sample, in the order of their names."""
-        whole = hashlib.sha256(_line(spec.model_dump(mode="json")))
+        # Without defaults, so that a field which a later release adds changes no digest.
+        whole = hashlib.sha256(_line(spec.model_dump(mode="json", exclude_defaults=True)))
         for name, target, number, text, digests in self._rows.execute(
             "SELECT name, target, number, text, digests FROM staged ORDER BY name"
         ):

@@ -33,14 +33,15 @@ TOP_K = (1, 2, 3)
 class Cell:
     """How many samples of a run share a target and what became of them: one row of a GROUP BY."""
 
-    target: str
+    target: str | None
+    """Its class; None where it decides nothing, so that the samples are excluded."""
     outcome: Outcome | None
     """None: pending."""
     label: str | None
-    """The first ranked label, where it is one of the dataset's."""
+    """The class of the first ranked label, where that is one of the dataset's."""
     in_vocabulary: bool | None
     rank: int | None
-    """Place of the target among the ranked labels, from 1; None where it is not there."""
+    """Place of the first right label among the ranked, from 1; None where there is none."""
     count: int
 
 
@@ -65,9 +66,9 @@ class Figure(_Body):
     ci95: Interval | None
     """Wilson for accuracy, else percentiles of a seeded bootstrap of the confusion matrix."""
     strict: float | None
-    """Over all samples: one that was not scored counts as wrong."""
+    """Over all samples but the excluded: one that was not scored counts as wrong."""
     bounds: Interval | None
-    """Over all samples: those that were not scored all wrong, and all right."""
+    """Over the same samples: those that were not scored all wrong, and all right."""
 
 
 class ClassFigures(_Body):
@@ -116,8 +117,10 @@ class Metrics(_Body):
     pending: int
     out_of_vocabulary: int
     """Of the answered: the first label is none of the dataset's."""
+    excluded: int = 0
+    """Samples whose target decides nothing (a number of exactly 0): they are in no figure."""
     scored: int
-    """The denominator: answered, less those out of vocabulary where the rules drop them."""
+    """The denominator: answered, less the excluded, less those out of vocabulary where dropped."""
     accuracy: Figure
     uar: Figure
     weighted_f1: Figure
@@ -139,16 +142,18 @@ def score(
 ) -> Metrics:
     """Return the figures of a run from its tally, in any order and however finely grouped.
 
-    `labels` pins the classes: one without samples is in no average, and an answer outside the
+    `labels` pins the classes (the labels, or what they are mapped to): one without samples is in
+    no average, and an answer outside the
     list is an error in its target's row (`wrong`) or no answer (`dropped`). Raises ValueError for
     a target that is none of the labels: the dataset itself would be broken.
     """
     tally = _tally(cells, labels, dropped=rules.out_of_vocabulary == "dropped")
     figures = _figures(tally, seed=seed, resamples=resamples)
     support = tally.counts.sum(axis=1).astype(np.float64)
-    by_column = [int(n) for n in tally.counts[:, len(labels) :].sum(axis=0)]
-    beyond, refused, unparsed, failed, pending = by_column
-    samples, scored = int(tally.counts.sum()), int(tally.scored.sum())
+    by_column = (tally.counts.sum(axis=0) + tally.excluded)[len(labels) :]
+    beyond, refused, unparsed, failed, pending = (int(n) for n in by_column)
+    excluded, scored = int(tally.excluded.sum()), int(tally.scored.sum())
+    samples = int(tally.counts.sum()) + excluded
     return Metrics(
         headline=Headline(metric=rules.headline, value=figures[rules.headline].value),
         samples=samples,
@@ -158,6 +163,7 @@ def score(
         failed=failed,
         pending=pending,
         out_of_vocabulary=beyond,
+        excluded=excluded,
         scored=scored,
         accuracy=figures["accuracy"],
         uar=figures["uar"],
@@ -175,7 +181,10 @@ def score(
 @dataclass(frozen=True)
 class _Tally:
     counts: Counts
-    """All samples: a row for each label; the confusion matrix's columns, then the pending."""
+    """All samples but the excluded: a row for each class; the confusion matrix's columns, then
+    the pending."""
+    excluded: Counts
+    """The excluded samples, by the same columns."""
     scored: Counts
     """The part of `counts` that the figures are made of: labels, then out of vocabulary."""
     within: tuple[int, ...]
@@ -187,15 +196,19 @@ def _tally(cells: Iterable[Cell], labels: Sequence[str], *, dropped: bool) -> _T
     beyond = len(labels)
     ended = {word: beyond + place for place, word in enumerate((*EXTRA_COLUMNS, None))}
     counts = np.zeros((beyond, beyond + len(ended)), dtype=np.int64)
+    excluded = np.zeros(counts.shape[1], dtype=np.int64)
     within = [0] * len(TOP_K)
     for cell in cells:
-        if cell.target not in index:
+        if cell.target is not None and cell.target not in index:
             raise ValueError(f"target {cell.target!r} is none of the labels")
         if cell.outcome is Outcome.ANSWERED:
             known = cell.in_vocabulary and cell.label is not None
             column = index.get(cell.label or "", beyond) if known else beyond
         else:
             column = ended[cell.outcome]
+        if cell.target is None:
+            excluded[column] += cell.count
+            continue
         counts[index[cell.target], column] += cell.count
         if cell.rank is None or column > beyond or (dropped and column == beyond):
             continue
@@ -204,7 +217,7 @@ def _tally(cells: Iterable[Cell], labels: Sequence[str], *, dropped: bool) -> _T
     scored = counts[:, : beyond + 1].copy()
     if dropped:
         scored[:, beyond] = 0
-    return _Tally(counts, scored, tuple(within))
+    return _Tally(counts, excluded, scored, tuple(within))
 
 
 def _figures(tally: _Tally, *, seed: int, resamples: int) -> dict[MetricName, Figure]:

@@ -25,6 +25,9 @@ Label = Annotated[
     StringConstraints(strip_whitespace=True, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"),
 ]
 
+POSITIVE, NEGATIVE = "positive", "negative"
+"""The classes that the sign of a numeric target decides between."""
+
 
 class Spec(BaseModel):
     """Base of every declaration: frozen, and a word it does not know is an error."""
@@ -38,9 +41,33 @@ class ScoringRules(Spec):
     headline: Literal["accuracy", "uar", "weighted_f1", "macro_f1"] = "accuracy"
     out_of_vocabulary: Literal["wrong", "dropped"] = "wrong"
     """What an answered label outside the dataset's labels counts as."""
+    map: dict[Label, Label] | None = Field(
+        None, max_length=1000, description="The class that each label counts as; null: itself"
+    )
+    target: Literal["label", "sign"] = Field(
+        "label", description="`sign`: targets are numbers; one of exactly 0 is left out"
+    )
 
 
-class DatasetSpec(Spec):
+class Files(Spec):
+    """Where the published code keeps a dataset, below its folder."""
+
+    labels: str = Field("label.csv", max_length=200, description="The manifest: `name,gt`")
+    media: str | None = Field(None, max_length=200, description="The folder of images or videos")
+    texts: str | None = Field(None, max_length=200, description="The folder of texts")
+
+
+class About(Spec):
+    """What a dataset's spec says beside how it is judged; all of it may be left out."""
+
+    citation: str | None = Field(None, max_length=2000)
+    obtain: str | None = Field(None, max_length=2000, description="How to get the dataset")
+    files: Files | None = None
+    batch_size: int | None = Field(None, ge=1, le=1000, description="Samples in a request")
+    frames: int | None = Field(None, ge=1, le=100, description="Frames taken from each video")
+
+
+class DatasetSpec(About):
     """What a dataset says of itself; its samples come beside it."""
 
     name: Name
@@ -50,12 +77,34 @@ class DatasetSpec(Spec):
     variant: str | None = Field(None, max_length=64)
     scoring: ScoringRules = ScoringRules()
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return what figures are made of: the labels, or what they are mapped to."""
+        if self.scoring.map is None:
+            return self.labels
+        mapped = {label.casefold(): name for label, name in self.scoring.map.items()}
+        return tuple(dict.fromkeys(mapped[label.casefold()] for label in self.labels))
+
     @model_validator(mode="after")
     def labels_differ_when_folded(self) -> Self:
         """Refuse labels that only case or outer blanks tell apart: an answer could not."""
         folded = {label.casefold() for label in self.labels}
         if len(folded) != len(self.labels):
             raise ValueError("labels must differ by more than case")
+        return self
+
+    @model_validator(mode="after")
+    def every_label_has_a_class(self) -> Self:
+        """Refuse a map that leaves a label out or names one that is none, and a sign of neither."""
+        given = self.scoring.map
+        if given is not None:
+            mapped = [label.casefold() for label in given]
+            if sorted(mapped) != sorted(label.casefold() for label in self.labels):
+                raise ValueError("scoring.map must name every label once, and nothing else")
+            if len(self.classes) < len({POSITIVE, NEGATIVE}):
+                raise ValueError("scoring.map must keep at least two classes apart")
+        if self.scoring.target == "sign" and set(self.classes) != {POSITIVE, NEGATIVE}:
+            raise ValueError(f"with target sign the classes must be {POSITIVE} and {NEGATIVE}")
         return self
 
 

@@ -32,7 +32,8 @@ class Conditions(Spec):
     modality: tuple[Modality, ...] | None = Field(None, min_length=1)
     """None: the dataset's own."""
     template: tuple[Reference, ...] = Field(("default",), min_length=1)
-    frames: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((DEFAULT_FRAMES,), min_length=1)
+    frames: tuple[Annotated[int, Field(ge=1, le=100)], ...] | None = Field(None, min_length=1)
+    """None: as the dataset says, else 3."""
     color: tuple[Color, ...] = Field((Color.RGB,), min_length=1)
     detail: tuple[Detail, ...] = Field((Detail.LOW,), min_length=1)
     longest_side: tuple[Annotated[int, Field(ge=16, le=8192)] | None, ...] = Field(
@@ -58,8 +59,10 @@ class Submission(Spec):
     ] = Field(default_factory=dict, max_length=32)
 
 
-def expand(conditions: Conditions, own: Modality) -> list[Condition]:
+def expand(conditions: Conditions, own: Modality, frames: int | None = None) -> list[Condition]:
     """Return the distinct conditions for a dataset of modality `own`, in a stable order.
+
+    `frames` is what the dataset says of frames, for a submission that does not.
 
     What a modality does not show (color of a text, frames of an image) is set to one value, so
     that crossing it adds no run twice. Raises InvalidInput for a modality the dataset lacks.
@@ -70,16 +73,19 @@ def expand(conditions: Conditions, own: Modality) -> list[Condition]:
             raise InvalidInput(
                 f"the dataset holds {own.value}; a run over it cannot show {modality.value}"
             )
-    return list(dict.fromkeys(_cross(conditions, modalities)))
+    counts = conditions.frames or (frames or DEFAULT_FRAMES,)
+    return list(dict.fromkeys(_cross(conditions, modalities, counts)))
 
 
-def _cross(conditions: Conditions, modalities: tuple[Modality, ...]) -> Iterator[Condition]:
+def _cross(
+    conditions: Conditions, modalities: tuple[Modality, ...], counts: tuple[int, ...]
+) -> Iterator[Condition]:
     """Yield every combination, normalised."""
     for modality, template in product(modalities, conditions.template):
         if modality is Modality.TEXT:
             yield Condition(modality=modality, template=template)
             continue
-        frames = conditions.frames if "video" in modality.parts else (None,)
+        frames = counts if "video" in modality.parts else (None,)
         for count, color, detail, side, quality in product(
             frames,
             conditions.color,
@@ -96,6 +102,38 @@ def _cross(conditions: Conditions, modalities: tuple[Modality, ...]) -> Iterator
                 longest_side=side,
                 jpeg_quality=quality,
             )
+
+
+class PreviewSpec(Spec):
+    """A condition, and which samples to show under it: the first request of such a job."""
+
+    dataset: Reference = Field(description="Name, or name@version")
+    template: Reference = "default"
+    text: str | None = Field(
+        None, min_length=1, max_length=20_000, description="A template's text, in place of one"
+    )
+    model: Reference | None = Field(None, description="null: only the messages are shown")
+    modality: Modality | None = Field(None, description="null: the dataset's own")
+    frames: int = Field(DEFAULT_FRAMES, ge=1, le=100)
+    color: Color = Color.RGB
+    detail: Detail = Detail.LOW
+    longest_side: int | None = Field(None, ge=16, le=8192)
+    jpeg_quality: int = Field(95, ge=1, le=100)
+    count: int | None = Field(None, ge=1, le=100, description="Samples; null: as a job batches")
+    seed: int = Field(0, ge=0, le=MAX_INT, description="Of the order of the samples")
+
+    def condition(self, own: Modality) -> Condition:
+        """Return the condition, as a job over a dataset of modality `own` would have it."""
+        crossed = Conditions(
+            modality=None if self.modality is None else (self.modality,),
+            template=(self.template,),
+            frames=(self.frames,),
+            color=(self.color,),
+            detail=(self.detail,),
+            longest_side=(self.longest_side,),
+            jpeg_quality=(self.jpeg_quality,),
+        )
+        return expand(crossed, own)[0]
 
 
 def batch_size(condition: Condition, capabilities: Capabilities, wanted: int | None) -> int:

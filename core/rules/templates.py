@@ -52,6 +52,11 @@ def noun(modality: Modality) -> str:
     return NOUNS.get(modality, "Sample")
 
 
+def names(modality: Modality, size: int) -> tuple[str, ...]:
+    """Return the names that the samples of a request go by, in slot order."""
+    return tuple(f"{noun(modality)} {number}" for number in range(1, size + 1))
+
+
 def parse_reference(reference: str) -> tuple[str, int | None]:
     """Return the name and the version in `default@2`; None is the newest."""
     match = REFERENCE.fullmatch(reference)

@@ -71,14 +71,15 @@ class Prediction(Base):
     ranked: Mapped[list[Any] | None]
     """All labels, best first."""
     rank: Mapped[int | None]
-    """Place of the target among them, from 1; null where it is not there."""
+    """Place of the first right one among them, from 1; null where there is none."""
     slot: Mapped[int | None]
     """Place in the request that it came from, from 0."""
     batch: Mapped[int | None]
     """Samples in that request."""
-    request_id: Mapped[int] = mapped_column(ForeignKey("requests.id"))
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("requests.id"))
+    """Null in published runs."""
     attempt_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"))
-    """The attempt it was read from; null where every attempt failed without a reply."""
+    """The attempt it was read from; null where there was no reply, and in published runs."""
 
     sample: Mapped[Sample] = relationship(lazy="raise")
 
@@ -89,11 +90,23 @@ class Prediction(Base):
 
 
 class Score(Base):
-    """The stored metrics of a finished run."""
+    """One scoring of a run: version 1 when it ended, the next whenever it was scored again.
+
+    Predictions are those of the newest version.
+    """
 
     __tablename__ = "scores"
 
     run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, default=1, autoincrement=False)
     scored_at: Mapped[datetime]
+    parser: Mapped[int]
+    """`core.rules.parsing.VERSION` when it was made."""
+    changed: Mapped[int] = mapped_column(default=0)
+    """Predictions that are others than in the version before."""
+    note: Mapped[str | None] = mapped_column(Text)
+    """Why it was made, in the words of whoever asked for it."""
     metrics: Mapped[dict[str, Any]]
     """The body of `GET /v1/runs/{id}/metrics` that depends on predictions alone."""
+
+    __table_args__ = (CheckConstraint("version > 0", name="version_positive"),)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, BigId, utc_now, words
 from core.rules.states import ENDED, OPEN_REQUEST, RequestState, Status
-from core.vocabulary import Cause
+from core.vocabulary import Cause, Origin
 
 
 def _sql_list(members: frozenset[Any]) -> str:
@@ -50,10 +50,13 @@ class Run(Base):
     __tablename__ = "runs"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), index=True)
+    origin: Mapped[Origin] = mapped_column(words(Origin), default=Origin.SERVICE)
+    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"), index=True)
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
-    model_id: Mapped[UUID] = mapped_column(ForeignKey("models.id"))
-    template_id: Mapped[UUID] = mapped_column(ForeignKey("templates.id"))
+    model_id: Mapped[UUID | None] = mapped_column(ForeignKey("models.id"))
+    template_id: Mapped[UUID | None] = mapped_column(ForeignKey("templates.id"))
+    system: Mapped[str | None] = mapped_column(String(64))
+    """What made a published run's predictions; shown as its model."""
     condition: Mapped[dict[str, Any]]
     """The `Condition`, as JSON."""
     repeat: Mapped[int]
@@ -97,6 +100,12 @@ class Run(Base):
         ),
         CheckConstraint(
             "answered + refused + unparsed + failed <= samples", name="outcomes_within_samples"
+        ),
+        CheckConstraint("(origin = 'published') = (job_id IS NULL)", name="job_iff_ours"),
+        CheckConstraint("(origin = 'published') = (model_id IS NULL)", name="model_iff_ours"),
+        CheckConstraint("(origin = 'published') = (template_id IS NULL)", name="template_iff_ours"),
+        CheckConstraint(
+            "(origin = 'published') = (system IS NOT NULL)", name="system_iff_published"
         ),
         CheckConstraint("planned <= samples", name="planned_within_samples"),
         CheckConstraint("batch_size > 0", name="batch_size_positive"),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import SEEK_END
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Annotated, BinaryIO
@@ -37,6 +38,14 @@ COLUMNS = (
     Column("samples", "samples", right=True),
     Column("imported", lambda item: moment(item.get("imported_at"))),
 )
+SPECS = (
+    Column("name", "name"),
+    Column("task", "task"),
+    Column("modality", "modality"),
+    Column("variants", lambda item: list(item["variants"]) or None),
+    Column("labels", "labels", wrap=True),
+    Column("headline", "scoring.headline"),
+)
 SAMPLES = (
     Column("id", "id", right=True),
     Column("name", "name"),
@@ -50,6 +59,7 @@ SAMPLES = (
     "import",
     epilog=examples(
         "gerbench datasets import faces/ --name my-faces --task facial_emotion",
+        "gerbench datasets import rafdb/ --name rafdb",
         "gerbench datasets import clips.zip --name clips --task micro_expression --modality video",
     ),
 )
@@ -66,7 +76,12 @@ def import_dataset(
     ],
     *,
     name: Annotated[str | None, typer.Option(help="Lower-case letters, digits, . - _")] = None,
-    task: Annotated[Task | None, typer.Option(help="The GER task.")] = None,
+    task: Annotated[
+        Task | None, typer.Option(help="The GER task. Default: the built-in dataset's.")
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="Which subset or protocol, such as five_agree.")
+    ] = None,
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,C", help="Default: the names of the class folders.")
     ] = None,
@@ -81,10 +96,9 @@ def import_dataset(
     """Import a dataset: all of it or, when a file is faulty, nothing and a report."""
     body = read_object(spec) if spec else {}
     split = [label.strip() for label in labels.split(",")] if labels else None
-    body |= given(name=name, task=task, modality=modality, labels=split)
-    for required in ("name", "task"):
-        if required not in body:
-            raise typer.BadParameter(f"give --{required}, or a --spec that holds it")
+    body |= given(name=name, task=task, variant=variant, modality=modality, labels=split)
+    if "name" not in body:
+        raise typer.BadParameter("give --name, or a --spec that holds it")
     form = {"spec": json.dumps(body)}
     if skip_faulty:
         form["skip_faulty"] = "true"
@@ -107,6 +121,19 @@ def list_datasets(limit: Limit = None, data: Data = None, as_json: AsJson = Fals
             as_json=as_json,
             limit=limit,
             none="No datasets; import one with `gerbench datasets import PATH`.",
+        )
+
+
+@app.command("specs", epilog=examples("gerbench datasets specs", "gerbench datasets specs --json"))
+def list_specs(limit: Limit = None, data: Data = None, as_json: AsJson = False) -> None:
+    """List the built-in datasets, which an import knows by their name."""
+    with connect(data) as client:
+        print_items(
+            lambda most: islice(client.get(path("specs"))["items"], most),
+            SPECS,
+            as_json=as_json,
+            limit=limit,
+            none="No built-in datasets.",
         )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core import __version__
-from gerbench.cli import datasets, jobs, models, runs, templates
+from gerbench.cli import analyses, benchmark, datasets, jobs, models, runs, templates
 from gerbench.cli.front import Deferred, Front
 
 
@@ -21,6 +21,7 @@ class Gerbench(Front):
         Deferred("worker", "gerbench.cli.service", "Work on jobs, in a process of its own."),
         Deferred("beat", "gerbench.cli.service", "Keep the queue moving."),
         Deferred("endpoint", "gerbench.cli.endpoint", "Serve the local endpoint."),
+        Deferred("draw", "gerbench.cli.draw", "Draw datasets to try things out on."),
         Deferred("db", "gerbench.cli.db", "The schema of the database."),
     )
 
@@ -38,6 +39,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(templates.app, name="templates")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(runs.app, name="runs")
+app.command("import-benchmark")(benchmark.import_benchmark)
+app.command("analyses", epilog=analyses.EXAMPLES)(analyses.analyses)
 
 
 def _print_version(asked: bool) -> None:

@@ -7,8 +7,8 @@ import typer
 
 from core.rules.states import Status
 from core.vocabulary import Outcome
-from gerbench.cli import progress, show
-from gerbench.cli.options import AsJson, Data, Limit, examples, full_id
+from gerbench.cli import progress, rescoring, show
+from gerbench.cli.options import AsJson, Data, Limit, examples, full_id, given
 from gerbench.cli.output import (
     Column,
     fields,
@@ -96,6 +96,44 @@ def show_metrics(run_id: RunId, data: Data = None, as_json: AsJson = False) -> N
         print_json(found)
     else:
         screen().print(show.metrics(found))
+
+
+@app.command("rescore", epilog=examples("gerbench runs rescore 1f3a9c --apply --note 'parser 2'"))
+def rescore_run(
+    run_id: RunId,
+    apply: Annotated[bool, typer.Option("--apply", help="Write what changes.")] = False,
+    note: Annotated[str | None, typer.Option(help="Why; kept with the new version.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Samples to list. Default: 100.")
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Parse the stored replies again and score: at no cost, nothing is sent."""
+    with connect(data) as client:
+        place = path("runs", full_id(client, "runs", run_id), "rescore")
+        body = given(apply=apply, note=note, limit=limit)
+        found = client.post(place, body, patient=True)
+    if as_json:
+        print_json(found)
+    else:
+        screen().print(rescoring.report(found))
+
+
+@app.command("scores")
+def list_scores(
+    run_id: RunId, limit: Limit = None, data: Data = None, as_json: AsJson = False
+) -> None:
+    """List the scorings of a run, the newest first; that one holds."""
+    with connect(data) as client:
+        place = path("runs", full_id(client, "runs", run_id), "scores")
+        print_items(
+            lambda most: client.items(place, limit=most),
+            rescoring.SCORES,
+            as_json=as_json,
+            limit=limit,
+            none="Not scored yet: the run has not ended.",
+        )
 
 
 @app.command("predictions", epilog=examples("gerbench runs predictions 1f3a9c --outcome refused"))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from core.vocabulary import Modality, Task
+from core.vocabulary import Color, Detail, Modality, Task
 from gerbench.cli.options import AsJson, Data, Limit, examples, given
 from gerbench.cli.output import Column, moment, plain, print_items, print_json, screen
 from gerbench.client import Client, ClientError, Json, connect, path
@@ -49,7 +49,7 @@ def list_templates(
 @app.command(
     "add",
     epilog=examples(
-        "gerbench templates add --name terse --task facial_emotion --modality image"
+        "gerbench templates add --name brief --task facial_emotion --modality image"
         " --text 'Name the emotion shown by each of these {count} faces.'",
     ),
 )
@@ -98,6 +98,87 @@ def show_template(
         head = f"{item['name']}@{item['version']}  {item['task']}  {item['modality']}"
         console.print(head, style="bold")
         console.print(f"{plain(item['text'])}\n")
+
+
+@app.command(
+    "preview",
+    epilog=examples(
+        "gerbench templates preview observer --dataset my-faces --model gpt-4o",
+        "gerbench templates preview --dataset clips --frames 5 --count 1 --file draft.txt",
+    ),
+)
+def preview_template(
+    *,
+    name: Annotated[str, typer.Argument(metavar="[NAME[@VERSION]]")] = "default",
+    dataset: Annotated[str, typer.Option(metavar="NAME[@VERSION]", help="Its labels, samples.")],
+    text: Annotated[str | None, typer.Option(help="In place of a stored template.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A file with the text.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Shows the whole body and what it counts for.")
+    ] = None,
+    modality: Annotated[Modality | None, typer.Option(help="Default: the dataset's.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Of each video; 3 unless given.")] = None,
+    color: Annotated[Color | None, typer.Option(help="Of pictures; rgb unless given.")] = None,
+    detail: Annotated[Detail | None, typer.Option(help="Image detail; low unless given.")] = None,
+    count: Annotated[int | None, typer.Option(help="Samples. Default: as a job batches.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the samples' order; 0 unless given.")] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the first request of a job exactly as it would be sent; nothing is sent."""
+    if text is not None and file is not None:
+        raise typer.BadParameter("give the text as --text or in a --file, not both")
+    body = given(
+        dataset=dataset,
+        template=name,
+        model=model,
+        modality=modality,
+        text=_read(file) if file else text,
+        frames=frames,
+        color=color,
+        detail=detail,
+        count=count,
+        seed=seed,
+    )
+    with connect(data) as client:
+        shown = client.post(path("templates", "preview"), body)
+    if as_json:
+        print_json(shown)
+    else:
+        _print_preview(shown)
+
+
+def _print_preview(shown: Json) -> None:
+    """Print the parts of the message in the order the model reads them."""
+    console = screen()
+    condition = ", ".join(f"{key} {plain(value)}" for key, value in shown["condition"].items())
+    console.print(f"{shown['dataset']}: {condition}", style="bold", soft_wrap=True)
+    names = {sample["shown_as"]: sample["name"] for sample in shown["samples"]}
+    for message in shown["sent"]["messages"]:
+        console.print(f"\n--- {message['role']}", style="dim")
+        for part in message["content"]:
+            console.print(_part(part), soft_wrap=True)
+    console.print("---\n", style="dim")
+    for echoed, name in names.items():
+        console.print(plain(f"{echoed} is {name}"), style="dim", soft_wrap=True)
+    settings = {key: value for key, value in shown["sent"].items() if key != "messages"}
+    if settings:
+        size = f"{shown['bytes']:,} bytes, about {shown['tokens']:,} tokens"
+        console.print(f"{plain(settings)}; {size}", style="dim", soft_wrap=True)
+
+
+def _part(part: Json) -> str:
+    """Return a text, or in brackets what is sent of a picture."""
+    if part["type"] == "text":
+        return plain(part["text"])
+    image, detail = part["image_url"]["url"], part["image_url"]["detail"]
+    frame = "" if image["frame"] is None else f", frame {image['frame']} of the video"
+    return (
+        f"[{image['mime']}, {image['bytes']:,} bytes, detail {detail}{frame},"
+        f" sha256 {image['sha256'][:12]}]"
+    )
 
 
 def _find(client: Client, text: str, wanted: Json) -> list[Json]:

@@ -56,6 +56,7 @@ def upgrade() -> None:
         ),
         sa.Column("spec", sa.JSON(), nullable=False),
         sa.Column("sample_count", sa.Integer(), nullable=False),
+        sa.Column("published", sa.Boolean(), nullable=False),
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("sample_count > 0", name=op.f("ck_datasets_not_empty")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
@@ -186,10 +187,23 @@ def upgrade() -> None:
     op.create_table(
         "runs",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "origin",
+            sa.Enum(
+                "service",
+                "published",
+                name="origin",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("job_id", sa.Uuid(), nullable=True),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
-        sa.Column("model_id", sa.Uuid(), nullable=False),
-        sa.Column("template_id", sa.Uuid(), nullable=False),
+        sa.Column("model_id", sa.Uuid(), nullable=True),
+        sa.Column("template_id", sa.Uuid(), nullable=True),
+        sa.Column("system", sa.String(length=64), nullable=True),
         sa.Column("condition", sa.JSON(), nullable=False),
         sa.Column("repeat", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -229,6 +243,19 @@ def upgrade() -> None:
         sa.Column("completion_tokens", sa.BigInteger(), nullable=False),
         sa.Column("cost_nano", sa.BigInteger(), nullable=False),
         sa.Column("lost_nano", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "(origin = 'published') = (job_id IS NULL)", name=op.f("ck_runs_job_iff_ours")
+        ),
+        sa.CheckConstraint(
+            "(origin = 'published') = (model_id IS NULL)", name=op.f("ck_runs_model_iff_ours")
+        ),
+        sa.CheckConstraint(
+            "(origin = 'published') = (system IS NOT NULL)",
+            name=op.f("ck_runs_system_iff_published"),
+        ),
+        sa.CheckConstraint(
+            "(origin = 'published') = (template_id IS NULL)", name=op.f("ck_runs_template_iff_ours")
+        ),
         sa.CheckConstraint(
             "(status IN ('cancelled', 'completed', 'failed')) = (finished_at IS NOT NULL)",
             name=op.f("ck_runs_finished_at_iff_ended"),
@@ -338,10 +365,15 @@ def upgrade() -> None:
     op.create_table(
         "scores",
         sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("scored_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("parser", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
         sa.Column("metrics", sa.JSON(), nullable=False),
+        sa.CheckConstraint("version > 0", name=op.f("ck_scores_version_positive")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_scores_run_id")),
-        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_scores")),
+        sa.PrimaryKeyConstraint("run_id", "version", name=op.f("pk_scores")),
     )
     op.create_table(
         "attempts",
@@ -438,7 +470,7 @@ def upgrade() -> None:
         sa.Column("slot", sa.Integer(), nullable=True),
         sa.Column("batch", sa.Integer(), nullable=True),
         sa.Column(
-            "request_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+            "request_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
         ),
         sa.Column(
             "attempt_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True

@@ -6,17 +6,20 @@ import pytest
 from fastapi.testclient import TestClient
 
 BODY = {
-    "name": "terse",
+    "name": "brief",
     "task": "facial_emotion",
     "modality": "image",
     "text": "Name each of the {count} expressions.",
 }
 
 
-def test_there_is_a_default_from_the_start(client: TestClient) -> None:
+def test_there_are_a_default_and_its_paraphrases_from_the_start(client: TestClient) -> None:
     page = client.get("/v1/templates", params={"task": "facial_emotion", "modality": "image"})
 
-    assert [(item["name"], item["version"]) for item in page.json()["items"]] == [("default", 1)]
+    names = ["default", "observer", "question", "stepwise", "terse"]
+    assert [(item["name"], item["version"]) for item in page.json()["items"]] == [
+        (name, 1) for name in names
+    ]
 
 
 def test_a_new_text_is_a_new_version_and_an_old_text_is_found_again(client: TestClient) -> None:
@@ -33,7 +36,7 @@ def test_a_new_text_is_a_new_version_and_an_old_text_is_found_again(client: Test
 def test_a_list_is_narrowed_by_name(client: TestClient) -> None:
     client.post("/v1/templates", json=BODY)
 
-    page = client.get("/v1/templates", params={"name": "terse"}).json()
+    page = client.get("/v1/templates", params={"name": "brief"}).json()
 
     assert [item["text"] for item in page["items"]] == [BODY["text"]]
 
@@ -46,12 +49,12 @@ def test_a_modality_with_a_plus_is_understood_either_way(client: TestClient, que
 
 
 def test_the_pages_put_together_are_the_list(client: TestClient) -> None:
-    whole = client.get("/v1/templates").json()["items"]
+    whole = client.get("/v1/templates", params={"limit": 500}).json()["items"]
     items: list[Any] = []
     cursor = None
     for _ in whole:
         page = client.get(
-            "/v1/templates", params={"limit": 4, **({"cursor": cursor} if cursor else {})}
+            "/v1/templates", params={"limit": 20, **({"cursor": cursor} if cursor else {})}
         )
         items += page.json()["items"]
         cursor = page.json()["next_cursor"]
@@ -59,7 +62,7 @@ def test_the_pages_put_together_are_the_list(client: TestClient) -> None:
             break
 
     assert items == whole
-    assert len(whole) == 11
+    assert len(whole) == 55
 
 
 def test_an_unknown_placeholder_is_named_with_those_allowed(client: TestClient) -> None:

@@ -1,11 +1,11 @@
 """Jobs and runs over REST, and all that is under them."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core import attempts, closing, jobs, leases, runs, settling
 from core.attempts import Heard, Opening
@@ -13,9 +13,9 @@ from core.db import Database
 from core.rules.readings import Answer, Exchange, Parsed, Reading, Usage
 from core.rules.strategy import decide
 from core.settling import Settlement
-from core.tables import Run
+from core.tables import Prediction, Run
 from core.vocabulary import Result
-from tests import rows
+from tests import replies, rows
 from tests.rows import NOW
 
 BODY = {"dataset": "moods", "models": ["local"], "conditions": {"template": ["plain"]}}
@@ -44,9 +44,9 @@ def answered(job: dict[str, Any], database: Database) -> dict[str, Any]:
     with database.write.begin() as session:
         run = session.scalars(select(Run)).one()
         runs.plan(session, run, runs.ordered_samples(session, run), at=0, now=NOW)
-        jobs.follow(session, run.job_id, now=NOW)
+        jobs.follow(session, jobs.owner(run), now=NOW)
         request = leases.lease(
-            session, run.model_id, owner="me", slots=1, now=NOW, lasts=rows.LATER - NOW
+            session, rows.model_of(run), owner="me", slots=1, now=NOW, lasts=rows.LATER - NOW
         )[0]
         opened = attempts.open_all(
             session, [Opening(request, "me", "anonymous", {"model": "fer"}, "0" * 64, NOW)]
@@ -57,10 +57,8 @@ def answered(job: dict[str, Any], database: Database) -> dict[str, Any]:
         verdict = decide(request.asked, reading, parsed, refusal=False, jitter=0.0)
         exchange = Exchange(200, {"x-request-id": "r1"}, b'{"raw": "\xff"}', 0.5)
         heard = Heard(opened.id, exchange, reading, 2_000_000_000, NOW)
-        targets = ["anger"] * 6
-        settling.settle_all(
-            session, [Settlement(request, "me", verdict, NOW, None, targets, heard)]
-        )
+        right = [frozenset({"anger"})] * 6
+        settling.settle_all(session, [Settlement(request, "me", verdict, NOW, None, right, heard)])
     return job
 
 
@@ -142,7 +140,14 @@ def test_a_job_is_paused_resumed_and_cancelled(ready: TestClient, job: dict[str,
 
 @pytest.mark.parametrize(
     "path",
-    ["jobs/{id}", "runs/{id}", "runs/{id}/metrics", "runs/{id}/predictions", "runs/{id}/requests"],
+    [
+        "jobs/{id}",
+        "runs/{id}",
+        "runs/{id}/metrics",
+        "runs/{id}/scores",
+        "runs/{id}/predictions",
+        "runs/{id}/requests",
+    ],
 )
 def test_what_does_not_exist_is_not_found(client: TestClient, path: str) -> None:
     response = client.get(f"/v1/{path.format(id=uuid4())}")
@@ -240,3 +245,55 @@ def test_metrics_of_a_run_under_way_and_of_one_that_ended(
     assert (late["status"], late["accuracy"]) == ("completed", early["accuracy"])
     assert listed["items"] == [late]
     assert others["items"] == []
+
+
+def test_a_run_that_ended_is_scored_again_from_its_stored_replies(
+    ready: TestClient, job: dict[str, Any], database: Database
+) -> None:
+    run = job["runs"][0]["id"]
+    early = ready.post(f"/v1/runs/{run}/rescore")
+    with database.write.begin() as session:
+        found = session.scalars(select(Run)).one()
+        runs.plan(session, found, runs.ordered_samples(session, found), at=0, now=NOW)
+        jobs.follow(session, jobs.owner(found), now=NOW)
+    replies.answer(database, UUID(run))
+    with database.write.begin() as session:
+        session.execute(
+            update(Prediction)
+            .where(Prediction.label == "anger")
+            .values(label="joy", ranked=["joy"], rank=None, in_vocabulary=False)
+        )
+
+    dry = ready.post(f"/v1/runs/{run}/rescore")
+    between = ready.get(f"/v1/runs/{run}/scores").json()["items"]
+    written = ready.post(
+        f"/v1/runs/{run}/rescore", json={"apply": True, "note": "joy is none", "limit": 1}
+    ).json()
+    again = ready.post(f"/v1/runs/{run}/rescore", json={"apply": True}).json()
+    newest, first = ready.get(f"/v1/runs/{run}/scores").json()["items"]
+
+    assert (early.status_code, early.json()["type"]) == (409, "/problems/conflict")
+    assert (dry.status_code, dry.json()["applied"], dry.json()["samples_changed"]) == (
+        200,
+        False,
+        2,
+    )
+    assert [score["version"] for score in between] == [1]
+    assert written["applied"]
+    assert written["version"] == newest["version"] == 2
+    assert written["outcomes_changed"] == [
+        {"before": "answered", "after": "answered", "samples": 2}
+    ]
+    (sample,) = written["samples"]
+    assert (sample["before"]["ranked"], sample["after"]["label"]) == (["joy"], "anger")
+    assert (again["applied"], again["version"], again["samples_changed"]) == (False, 2, 0)
+    assert (newest["note"], newest["samples_changed"], first["note"]) == ("joy is none", 2, None)
+    assert newest["metrics"]["headline"]["value"] == 1.0
+    assert ready.get(f"/v1/runs/{run}/metrics").json()["accuracy"]["value"] == 1.0
+
+
+@pytest.mark.parametrize("body", [{"apply": "perhaps"}, {"limit": -1}, {"labels": ["anger"]}])
+def test_what_cannot_be_meant_by_scoring_again_is_a_problem(
+    client: TestClient, body: dict[str, Any]
+) -> None:
+    assert client.post(f"/v1/runs/{uuid4()}/rescore", json=body).status_code == 422

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from core import attempts, leases, runs, settling
+from core import attempts, jobs, leases, runs, settling
 from core.attempts import Heard, Opened, Opening
 from core.db import Database
 from core.leases import Leased
@@ -62,7 +62,8 @@ def settlement(
     exchange = Exchange(200, {"x-request-id": "r1"}, b'{"verbatim": "\xff"}', 0.25)
     heard = Heard(attempt.id, exchange, reading, cost_nano, NOW)
     targets = ["happiness", "sadness", "anger", "happiness"][: request.asked.size]
-    return Settlement(request, owner, verdict, NOW, reading.reason, targets, heard)
+    right = [frozenset({target}) for target in targets]
+    return Settlement(request, owner, verdict, NOW, reading.reason, right, heard)
 
 
 def settle(queue: Queue, *settlements: Settlement) -> dict[UUID, str]:
@@ -138,7 +139,7 @@ def test_jobs_of_one_model_get_equal_shares_and_priority_goes_first(database: Da
             rows.job(session, dataset, model, template, runs=count, priority=priority)
             for count, priority in ((3, 0), (1, 0), (1, 5))
         )
-        all_runs = {run.id: run.job_id for run in session.scalars(select(Run))}
+        all_runs = {run.id: jobs.owner(run) for run in session.scalars(select(Run))}
     for run_id in all_runs:
         plan(database, run_id)
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from core import templates
 from core.db import Database
 from core.errors import InvalidTemplate, NotFound
-from core.rules.templates import check
+from core.rules.templates import check, render
 from core.tables import Template
 from core.vocabulary import Modality, Task
 
@@ -73,7 +73,7 @@ def test_built_in_templates_are_installed_once(database: Database) -> None:
         with database.write.begin() as session:
             templates.install_builtin(session, now=NOW)
 
-    assert count(database) == len(templates.builtin()) == 11
+    assert count(database) == len(BUILTIN) == 55
     assert "expression" in resolved(database, "default@1")
 
 
@@ -98,15 +98,57 @@ def test_a_default_of_ones_own_stays_the_newest(database: Database) -> None:
     assert resolved(database, "default") == "our own"
 
 
-def test_every_built_in_template_can_be_rendered_and_names_nobody() -> None:
-    for each in templates.builtin():
-        check(each.text, each.modality)
-        if each.task in {Task.FACIAL_EMOTION, Task.MICRO_EXPRESSION, Task.DYNAMIC_FACIAL_EMOTION}:
-            assert "nobody is to be identified" in each.text
+BUILTIN = templates.builtin()
+PAIRS = {
+    (Task.FACIAL_EMOTION, Modality.IMAGE),
+    (Task.VISUAL_SENTIMENT, Modality.IMAGE),
+    (Task.TWEET_SENTIMENT, Modality.IMAGE),
+    (Task.TWEET_SENTIMENT, Modality.TEXT),
+    (Task.TWEET_SENTIMENT, Modality.IMAGE_TEXT),
+    (Task.MICRO_EXPRESSION, Modality.IMAGE),
+    (Task.MICRO_EXPRESSION, Modality.VIDEO),
+    (Task.DYNAMIC_FACIAL_EMOTION, Modality.VIDEO),
+    (Task.MULTIMODAL_EMOTION, Modality.TEXT),
+    (Task.MULTIMODAL_EMOTION, Modality.VIDEO),
+    (Task.MULTIMODAL_EMOTION, Modality.VIDEO_TEXT),
+}
+SHOWS_PEOPLE = {Task.FACIAL_EMOTION, Task.MICRO_EXPRESSION, Task.DYNAMIC_FACIAL_EMOTION}
 
 
-def test_there_is_a_default_for_each_task_and_only_one_for_each_modality() -> None:
-    pairs = [(each.task, each.modality) for each in templates.builtin()]
+def test_every_task_and_modality_has_a_default_and_the_same_paraphrases() -> None:
+    names: dict[tuple[Task, Modality], list[str]] = {}
+    for each in BUILTIN:
+        names.setdefault((each.task, each.modality), []).append(each.name)
 
-    assert len(set(pairs)) == len(pairs)
-    assert {task for task, _ in pairs} == set(Task)
+    assert names.keys() == PAIRS
+    assert {tuple(there) for there in names.values()} == {
+        ("default", "terse", "observer", "question", "stepwise")
+    }
+
+
+@pytest.mark.parametrize(
+    "each", BUILTIN, ids=[f"{each.task}-{each.modality}-{each.name}" for each in BUILTIN]
+)
+def test_a_built_in_template_can_be_rendered_with_what_it_asks_for(
+    each: templates.Builtin,
+) -> None:
+    frames = 3 if "video" in each.modality.parts else None
+
+    check(each.text, each.modality)
+
+    rendered = render(each.text, labels=("joy", "awe"), count=7, frames=frames)
+    assert " 7 " in rendered
+    assert frames is None or "3 " in rendered
+    assert ("joy, awe" in rendered) == (each.name == "question")
+
+
+def test_no_two_built_in_templates_say_the_same() -> None:
+    said = [" ".join(each.text.casefold().split()) for each in BUILTIN]
+
+    assert len(set(said)) == len(said)
+
+
+def test_where_people_are_shown_no_template_asks_who_they_are() -> None:
+    for each in BUILTIN:
+        if each.task in SHOWS_PEOPLE:
+            assert "identif" in each.text or "identity of the people aside" in each.text

@@ -53,12 +53,19 @@ def serve() -> Iterator[Callable[..., LocalEndpoint]]:
         endpoint.stop()
 
 
-def submit(engine: Engine, base_url: str, *, batch_size: int = 10, **model: Any) -> UUID:
+def submit(
+    engine: Engine,
+    base_url: str,
+    *,
+    batch_size: int | None = 10,
+    dataset: str = "moods",
+    **model: Any,
+) -> UUID:
     """Submit a job over the texts of `rows.dataset`, plan it, and return its run."""
     with engine.database.write.begin() as session:
         rows.model(session, base_url=base_url, **{"limits": {"rpm": 100_000}, **model})
         body = Submission(
-            dataset="moods", models=("local",), conditions={"template": ("plain",)},
+            dataset=dataset, models=("local",), conditions={"template": ("plain",)},
             batch_size=batch_size,
         )  # fmt: skip
         job = jobs.submit(session, body, idempotency_key=None, now=utc_now())
@@ -73,6 +80,7 @@ def work(engine: Engine, run_id: UUID) -> Run:
         run = read(engine, run_id)
         if run.status != "running":
             return run
+        assert run.model_id is not None
         engine.run(dispatch(engine, run.model_id))
         tidy(engine.database, now=utc_now())
 

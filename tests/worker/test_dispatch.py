@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from core import jobs
+from core import closing, jobs
 from core.db import utc_now
 from core.limiter.interface import Grant, LimiterAway, Wait
 from core.limiter.memory import MemoryLimiter
 from core.rules.states import RequestState
-from core.tables import Attempt, Prediction, Request
+from core.tables import Attempt, Prediction, Request, Sample
 from core.vocabulary import Cause
 from gerbench.endpoint.launch import LocalEndpoint
 from tests import rows
@@ -154,7 +154,7 @@ def test_a_paused_run_goes_on_when_its_key_is_there(
 
     monkeypatch.setenv("LATE_KEY", "sk-late")
     with engine.database.write.begin() as session:
-        jobs.resume(session, run.job_id, now=utc_now())
+        jobs.resume(session, jobs.owner(run), now=utc_now())
 
     assert work(engine, run.id).answered == SAMPLES
 
@@ -204,7 +204,7 @@ def test_two_slices_of_one_process_do_not_compete(engine: Engine, serve: Serve) 
     run = read(engine, submit(engine, endpoint.base_url, batch_size=1))
 
     threads = [
-        threading.Thread(target=engine.run, args=(dispatch(engine, run.model_id),))
+        threading.Thread(target=engine.run, args=(dispatch(engine, rows.model_of(run)),))
         for _ in range(3)
     ]
     for thread in threads:
@@ -222,13 +222,13 @@ def test_a_cancel_in_mid_run_lets_nothing_more_out(engine: Engine, serve: Serve)
         engine, endpoint.base_url, batch_size=1, limits={"rpm": 100_000, "concurrency": 4}
     )
     run = read(engine, run_id)
-    slice_ = threading.Thread(target=engine.run, args=(dispatch(engine, run.model_id),))
+    slice_ = threading.Thread(target=engine.run, args=(dispatch(engine, rows.model_of(run)),))
     slice_.start()
     while not read(engine, run_id).answered:
         pass  # the slice is at work in its own thread
 
     with engine.database.write.begin() as session:
-        jobs.cancel(session, run.job_id, now=utc_now())
+        jobs.cancel(session, jobs.owner(run), now=utc_now())
         sent = len(session.scalars(select(Attempt)).all())
     slice_.join()
     tidy(engine.database, now=utc_now())
@@ -251,7 +251,7 @@ def test_a_stopped_engine_leaves_what_it_did_not_send(engine: Engine, serve: Ser
         engine, endpoint.base_url, batch_size=1, limits={"rpm": 100_000, "concurrency": 2}
     )
     run = read(engine, run_id)
-    slice_ = threading.Thread(target=engine.run, args=(dispatch(engine, run.model_id),))
+    slice_ = threading.Thread(target=engine.run, args=(dispatch(engine, rows.model_of(run)),))
     slice_.start()
     while not read(engine, run_id).attempts:
         pass  # the slice is at work in its own thread
@@ -272,14 +272,14 @@ def test_a_restart_remembers_what_the_provider_still_counts(engine: Engine, serv
     run_id = submit(engine, endpoint.base_url, batch_size=10, limits={"rpm": 5})
     run = read(engine, run_id)
     with engine.database.write.begin() as session:
-        jobs.pause(session, run.job_id, now=utc_now())
+        jobs.pause(session, jobs.owner(run), now=utc_now())
         rows.past_attempts(session, run, 5, utc_now())
-        jobs.resume(session, run.job_id, now=utc_now())
+        jobs.resume(session, jobs.owner(run), now=utc_now())
 
-    engine.run(dispatch(engine, run.model_id))
+    engine.run(dispatch(engine, rows.model_of(run)))
 
     assert endpoint.log == []
-    assert engine.resting[run.model_id] > engine.loop.time()
+    assert engine.resting[rows.model_of(run)] > engine.loop.time()
 
 
 class Flaky(MemoryLimiter):
@@ -314,3 +314,33 @@ def test_an_answer_is_kept_while_the_limiter_is_away(
 
     assert (run.status, run.answered, run.attempts) == ("completed", SAMPLES, 4)
     assert set(billed(endpoint).values()) == {1}
+
+
+def test_a_run_over_numbers_is_scored_by_their_sign(engine: Engine, serve: Serve) -> None:
+    endpoint = serve()
+    labels = ("negative", "neutral", "positive")
+    with engine.database.write.begin() as session:
+        dataset = rows.dataset(
+            session,
+            9,
+            name="levels",
+            labels=labels,
+            batch_size=9,
+            scoring={
+                "headline": "weighted_f1",
+                "target": "sign",
+                "map": {"negative": "negative", "neutral": "negative", "positive": "positive"},
+            },
+        )
+        samples = session.scalars(select(Sample).where(Sample.dataset_id == dataset.id))
+        for place, sample in enumerate(samples):
+            sample.target, sample.target_number = None, (-1.4, 0.0, 0.2)[place % 3]
+
+    run = work(engine, submit(engine, endpoint.base_url, dataset="levels", batch_size=None))
+
+    with engine.database.read() as session:
+        figures = closing.stored(session, run)
+    assert (run.status, run.batch_size, figures.answered) == ("completed", 9, 9)
+    assert (figures.excluded, figures.scored) == (3, 6)
+    assert figures.confusion.labels == ("negative", "positive")
+    assert figures.headline.value is not None

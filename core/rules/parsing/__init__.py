@@ -14,7 +14,10 @@ from core.rules.parsing.refusals import is_refusal_prose, spoken
 from core.rules.parsing.values import Book, Claim, agreed
 from core.rules.readings import Answer, Parsed
 
-__all__ = ["is_refusal_prose", "parse"]
+__all__ = ["VERSION", "is_refusal_prose", "parse"]
+
+VERSION = 1
+"""Of the rules of this package: raised whenever they may read a text in another way."""
 
 MAX_TEXT = 1_000_000
 """Characters; no model that was asked for labels answers more."""

@@ -59,7 +59,9 @@ _BULLET = re.compile(r"^[\s>]*(?:[-*+\u2022\u00b7\u2013]\s+|\(?([0-9]{1,4})\s*[.
 _NUMBERED = re.compile(r"^[\s>*_#(`-]*([0-9]{1,4})\s*[*_`]*(?:[.):|][*_`]*\s*|\s*-\s+)(?=\S)")
 _INLINE = re.compile(r"(?:^|(?<=\s))(?=\(?[0-9]{1,3}[.)]\s)")
 _KEYED = re.compile(r"^[\W_]{0,8}([A-Za-z][A-Za-z _-]{0,40}?)[\"'*_` ]{0,6}[:=]\s*(.*)$")
+_LATER = re.compile(rf"\b{_CUE}[\"'*_` ]{{0,6}}[:=]\s*(.*)$", re.IGNORECASE)
 _PARTS = re.compile("(?<![-=])[-=]++>|[,;>|\u2192\u00bb]")
+_CELLS = re.compile(r"[,;\t]")
 _HEAD = re.compile("\\s[-\u2013\u2014]+\\s|[,.:;(\u2014]")
 _SHARE = re.compile(r"^[\s(]*[0-9]*\.?[0-9]+\s*%?[\s)]*$")
 _RESIDUE = re.compile(r"(?:^|(?<=\s))\(?[0-9]{1,4}[.):]?\s*\W*$")
@@ -83,7 +85,9 @@ def claims(text: str, book: Book) -> Iterator[Claim]:
         lines = [part for part in _INLINE.split(lines[0]) if part.strip()]
     if len(lines) > MAX_LINES:
         return
-    if not book.single:
+    if rows := list(_rows(lines, book)):
+        yield from rows
+    elif not book.single:
         yield from _numbered(lines, book)
     elif answer := _alone(lines, book):
         yield Claim(None, answer)
@@ -129,6 +133,19 @@ def _block(text: str, book: Book) -> Answer | None:
     if keyed:
         return agreed(keyed)
     return _list(lines, book) or _first(lines, book) or _stated(lines[0], book)
+
+
+def _rows(lines: Sequence[str], book: Book) -> Iterator[Claim]:
+    """Read `Image 1,happy,sad`: a comma is no separator that a name needs, so all must be known."""
+    for line in lines:
+        if len(line) > MAX_LINE:
+            continue
+        name, *cells = (cell.strip(_EDGES) for cell in _CELLS.split(line))
+        said = [cell for cell in cells if cell and not _SHARE.match(cell)]
+        named = book.names.speaks_of(name) and not book.names.is_number(name)
+        known = said and all(book.labels.item(cell) for cell in said)
+        if named and known and (answer := book.labels.rank(said)):
+            yield Claim(name, answer)
 
 
 def _numbered(lines: Sequence[str], book: Book) -> Iterator[Claim]:
@@ -255,10 +272,19 @@ def _unbulleted(line: str) -> str:
 
 
 def _keyed(lines: Sequence[str], book: Book) -> list[Answer]:
-    """Return the answers of the lines that announce one, as `Emotion: happy` does."""
-    keys = [(line, _KEYED.match(line[:MAX_LINE])) for line in map(_unbulleted, lines)]
-    read = [_line(line, book) for line, key in keys if key and is_result_key(key.group(1))]
-    return [answer for answer in read if answer]
+    """Return the answers of the lines that announce one, as `Emotion: happy` does.
+
+    With one that is announced further on in a line: it may take back what was said before.
+    """
+    announced, inside = [], []
+    for line in map(_unbulleted, lines):
+        key = _KEYED.match(line[:MAX_LINE])
+        if key and is_result_key(key.group(1)):
+            announced.append(_line(line, book))
+        elif later := _LATER.search(line[:MAX_LINE]):
+            inside.append(_line(later.group(1), book))
+    read = [answer for answer in announced if answer]
+    return read + [answer for answer in inside if answer] if read else []
 
 
 def _is_hedged(text: str) -> bool:

@@ -61,7 +61,11 @@ def test_videos_with_texts_and_numbers_are_imported(
             np.save(folder / "text" / name, np.array("so so"))
         else:
             drawn.write(folder / "text" / f"{name}.txt", "so so\n")
-    spec = faces(task=Task.MULTIMODAL_EMOTION, modality=Modality.VIDEO_TEXT)
+    spec = faces(
+        task=Task.MULTIMODAL_EMOTION,
+        modality=Modality.VIDEO_TEXT,
+        scoring={"target": "sign", "map": {"anger": "negative", "happy": "positive"}},
+    )
 
     samples = service.samples(service.take(folder, spec)[0])
 

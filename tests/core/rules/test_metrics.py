@@ -1,5 +1,6 @@
 """Metrics against known values and against scikit-learn."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import (
     accuracy_score,
+    balanced_accuracy_score,
     f1_score,
     precision_recall_fscore_support,
     recall_score,
@@ -84,8 +86,8 @@ def test_fewer_columns_than_classes_is_refused() -> None:
         margins(np.zeros((3, 2), dtype=np.int64))
 
 
-@given(matrices().filter(lambda counts: bool(counts.any())))
-def test_metrics_agree_with_scikit_learn_over_the_classes_that_occur(counts: Counts) -> None:
+def agree(counts: Counts) -> None:
+    """Compare every metric with scikit-learn's over the classes that occur."""
     targets, answers = samples(counts)
     present = sorted(set(targets))
     of = margins(counts)
@@ -95,6 +97,25 @@ def test_metrics_agree_with_scikit_learn_over_the_classes_that_occur(counts: Cou
     assert uar(of) == pytest.approx(recall_score(**oracle, average="macro"))
     assert macro_f1(of) == pytest.approx(f1_score(**oracle, average="macro"))
     assert weighted_f1(of) == pytest.approx(f1_score(**oracle, average="weighted"))
+
+
+@given(matrices().filter(lambda counts: bool(counts.any())))
+def test_metrics_agree_with_scikit_learn_over_the_classes_that_occur(counts: Counts) -> None:
+    agree(counts)
+
+
+@given(matrices().filter(lambda counts: bool(counts[:, :-1].any())))
+def test_uar_is_the_balanced_accuracy_where_every_answer_is_a_label(counts: Counts) -> None:
+    counts = counts.copy()
+    counts[:, -1] = 0
+    targets, answers = samples(counts)
+
+    with warnings.catch_warnings():
+        # scikit-learn warns of answers that are no target; it leaves them out as we do.
+        warnings.simplefilter("ignore")
+        oracle = balanced_accuracy_score(targets, answers)
+
+    assert uar(margins(counts)) == pytest.approx(oracle)
 
 
 @given(matrices().filter(lambda counts: bool(counts.any())))
@@ -119,3 +140,22 @@ def test_metrics_stay_within_zero_and_one(counts: Counts) -> None:
     for metric in (accuracy, uar, macro_f1, weighted_f1):
         value = float(metric(of))
         assert np.isnan(value) or 0.0 <= value <= 1.0
+
+
+EDGES = {
+    "one sample, right": [[1, 0, 0], [0, 0, 0]],
+    "one sample, wrong": [[0, 1, 0], [0, 0, 0]],
+    "one sample, out of vocabulary": [[0, 0, 1], [0, 0, 0]],
+    "one class absent": [[5, 2, 0, 0], [1, 3, 1, 0], [0, 0, 0, 0]],
+    "one class never named": [[5, 0, 1], [3, 0, 0]],
+    "only one class named": [[7, 0, 0], [7, 0, 0]],
+    "all out of vocabulary": [[0, 0, 3], [0, 0, 4]],
+    "all right": [[4, 0, 0], [0, 9, 0]],
+    "all swapped": [[0, 4, 0], [9, 0, 0]],
+    "ties": [[2, 2, 0], [2, 2, 0]],
+}
+
+
+@pytest.mark.parametrize("rows", EDGES.values(), ids=EDGES.keys())
+def test_edge_cases_agree_with_scikit_learn(rows: list[list[int]]) -> None:
+    agree(np.array(rows))

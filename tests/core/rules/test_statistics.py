@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest, bootstrap, norm, scoreatpercentile
 
-from core.rules.metrics import accuracy, uar
-from core.rules.statistics import CHUNK, percentile_interval, resampled, wilson
+from core.rules.metrics import Counts, accuracy, margins, uar
+from core.rules.statistics import CHUNK, Z95, percentile_interval, resampled, wilson
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,80 @@ def test_wilson_holds_the_share_and_stays_within_zero_and_one(counted: tuple[int
     assert interval is not None
     assert 0.0 <= interval[0] <= successes / total <= interval[1] <= 1.0
     assert interval[0] < interval[1]
+
+
+COUNTED = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@given(st.one_of(COUNTED, st.tuples(st.sampled_from([0, 1]), st.just(1))))
+def test_wilson_agrees_with_scipy(counted: tuple[int, int]) -> None:
+    successes, total = counted
+    oracle = binomtest(successes, total).proportion_ci(0.95, method="wilson")
+
+    # Near 0 scipy loses digits to cancellation: 1e-12 is what double precision leaves.
+    assert wilson(successes, total) == pytest.approx((oracle.low, oracle.high), rel=0, abs=1e-12)
+
+
+def test_the_normal_percentile_is_scipy_s() -> None:
+    assert pytest.approx(norm.ppf(0.975), rel=1e-15) == Z95
+
+
+@given(st.lists(st.floats(0, 1) | st.just(np.nan), min_size=1, max_size=50))
+def test_percentiles_agree_with_scipy_over_the_values_that_there_are(values: list[float]) -> None:
+    known = [value for value in values if not np.isnan(value)]
+
+    interval = percentile_interval(np.array(values))
+
+    if not known:
+        assert interval is None
+    else:
+        oracle = [scoreatpercentile(known, share) for share in (2.5, 97.5)]
+        assert interval == pytest.approx(tuple(oracle))
+
+
+CONFUSIONS = st.integers(2, 4).flatmap(
+    lambda k: st.lists(
+        st.lists(st.integers(0, 20), min_size=k + 1, max_size=k + 1), min_size=k, max_size=k
+    )
+)
+
+
+@settings(max_examples=20)
+@given(CONFUSIONS.map(np.array).filter(lambda counts: bool(counts.any())))
+def test_every_resample_is_a_confusion_of_as_many_samples_over_the_same_cells(
+    counts: Counts,
+) -> None:
+    drawn = resampled(counts, seed=0, resamples=50)
+
+    assert drawn is not None
+    assert (drawn.support.sum(axis=1) == counts.sum()).all()
+    assert (drawn.hits <= np.minimum(drawn.support, drawn.predicted)).all()
+    seen = margins(counts)
+    for part in ("hits", "support", "predicted"):
+        assert not getattr(drawn, part)[:, getattr(seen, part) == 0].any()
+
+
+@settings(max_examples=5)
+@given(st.integers(0, 2**32 - 1))
+def test_the_bootstrap_agrees_with_scipy_s_over_the_samples_themselves(seed: int) -> None:
+    counts = np.random.default_rng(seed).integers(5, 60, size=(3, 4))
+    drawn = resampled(counts, seed=1, resamples=4000)
+    assert drawn is not None
+    targets, answers = (
+        np.repeat(axis.ravel(), counts.ravel()) for axis in np.indices(counts.shape)
+    )
+
+    def of_samples(target: Counts, answer: Counts) -> float:
+        matrix = np.zeros(counts.shape, dtype=np.int64)
+        np.add.at(matrix, (target, answer), 1)
+        return float(uar(margins(matrix)))
+
+    oracle = bootstrap(
+        (targets, answers), of_samples, n_resamples=1000, paired=True, vectorized=False,
+        method="percentile", rng=np.random.default_rng(2),
+    ).confidence_interval  # fmt: skip
+    width = oracle.high - oracle.low
+    assert percentile_interval(uar(drawn)) == pytest.approx(tuple(oracle), abs=0.15 * width)
 
 
 def test_resamples_are_seeded_and_keep_the_number_of_samples() -> None:

@@ -137,3 +137,25 @@ def request(number: int, parent: int | None = None, **changes: Any) -> dict[str,
         "finished_at": None,
     }
     return body | changes
+
+
+def rescored(**changes: Any) -> dict[str, Any]:
+    lost = {"outcome": "unparsed", "label": None, "ranked": None, "attempt_id": 3}
+    found = {"outcome": "answered", "label": "anger", "ranked": ["anger", "sad"], "attempt_id": 3}
+    body = {
+        "run_id": RUN,
+        "applied": False,
+        "version": 2,
+        "parser_before": 1,
+        "parser": 2,
+        "replies_read": 35,
+        "samples_changed": 3,
+        "outcomes_changed": [{"before": "unparsed", "after": "answered", "samples": 3}],
+        "samples": [{"id": 7, "name": "anger/7.png", "before": lost, "after": found}],
+        "metrics": [
+            {"metric": "unparsed", "before": 3, "after": 0, "delta": -3},
+            {"metric": "accuracy.value", "before": 0.5, "after": 0.525, "delta": 0.025},
+            {"metric": "per_class.sad.f1", "before": None, "after": 0.5, "delta": None},
+        ],
+    }
+    return body | changes

@@ -224,3 +224,56 @@ def test_what_is_no_archive_is_refused(gerbench: Gerbench, tmp_path: Path) -> No
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("gerbench: ")
+
+
+def test_a_template_is_previewed_part_by_part(gerbench: Gerbench) -> None:
+    assert gerbench(*ADD).exit_code == 0
+    what = ("templates", "preview", "terse", "--dataset", "moods", "--count", "2")
+
+    shown = gerbench(*what, "--model", "local")
+    as_json = decoded(gerbench(*what, "--json"))
+    tried = gerbench(*what[:2], "--dataset", "moods", "--text", "All of {labels}.")
+
+    assert shown.exit_code == 0, shown.stderr
+    assert as_json["instructions"] in shown.stdout
+    assert f"Text 2 is {as_json['samples'][1]['name']}\n" in shown.stdout
+    assert "model=fer" in shown.stdout
+    assert "All of anger, happiness, sadness." in tried.stdout
+
+
+def test_a_published_benchmark_is_imported(gerbench: Gerbench, tmp_path: Path) -> None:
+    dataset = tmp_path / "released" / "dfew"
+    dataset.mkdir(parents=True)
+    (dataset / "label.csv").write_text("name,gt\n1.mp4,Happy\n2.mp4,Sad\n")
+    (dataset / "label-gpt4v.csv").write_text('name,gt,gpt4v\n1,Happy,"happy,sad"\n')
+
+    (run,) = decoded(gerbench("import-benchmark", str(dataset.parent), "--json"))
+    again = gerbench("import-benchmark", str(dataset), "--model", "gpt-4v")
+
+    assert (run["model"], run["refused"], run["new"]) == ("gpt-4v", 1, True)
+    assert [name for name in ("dfew@", "100.00 %", "no") if name not in again.stdout] == []
+    assert len(decoded(gerbench("datasets", "specs", "--json"))) == 21
+    assert "weighted_f1" in gerbench("datasets", "specs").stdout
+
+
+def test_analyses_are_printed_in_every_format(
+    gerbench: Gerbench, sqlite_database: Database
+) -> None:
+    with sqlite_database.write.begin() as session:
+        dataset = rows.dataset(session, 3, name="faces")
+        job = rows.job(session, dataset, rows.model(session), rows.template(session))
+        first = rows.finished(session, job, list(rows.LABELS))
+        second = rows.finished(session, job, [rows.LABELS[0]] * 3, repeat=2)
+        runs = ("--run", str(first.id)[:13], "--run", str(second.id))
+
+    pairs = decoded(gerbench("analyses", "pairwise", *runs, "--format", "json"))["pairs"]
+    shown = gerbench("analyses", "pairwise", *runs)
+    as_csv = gerbench("analyses", "stability", "--job", str(job.id), "--format", "csv")
+    wrong = gerbench("analyses", "cases", *runs, "--wrong", "--format", "csv")
+    unknown = gerbench("analyses", "main", "--table", "none", "--format", "latex")
+
+    assert pairs[0]["compared"]["only_first"] == 2
+    assert shown.stdout.startswith("**Pairwise comparison**")
+    assert len(as_csv.stdout.splitlines()) == 2
+    assert len(wrong.stdout.splitlines()) == 3
+    assert (unknown.exit_code, "only: main" in unknown.stderr) == (1, True)

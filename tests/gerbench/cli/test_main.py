@@ -43,7 +43,17 @@ def test_help_names_every_command(gerbench: Gerbench) -> None:
     result = gerbench("--help")
 
     assert result.exit_code == 0
-    for command in ("datasets", "models", "templates", "jobs", "runs", "up", "endpoint", "db"):
+    for command in (
+        "datasets",
+        "models",
+        "templates",
+        "jobs",
+        "runs",
+        "up",
+        "endpoint",
+        "draw",
+        "db",
+    ):
         assert command in result.stdout
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from gerbench.cli import show
 from gerbench.cli.tree import requests_tree
-from tests.gerbench.cli.bodies import JOB, RUN, job, metrics, request, run
+from tests.gerbench.cli.bodies import JOB, RUN, job, metrics, request, rescored, run
 from tests.gerbench.cli.canned import Canned
 from tests.gerbench.cli.conftest import Gerbench
 
@@ -224,3 +224,48 @@ def test_an_attempt_is_shown_verbatim_but_harmless(
     assert "<h1>502</h1>\n\ufffd[31mred \ufffd\n" in text
     assert "Received: 502" in text
     assert json.loads(as_json) == detail
+
+
+def test_what_scoring_again_would_change_is_told(gerbench: Gerbench, canned: Canned) -> None:
+    canned.on("POST", f"{HERE}/rescore", rescored())
+
+    result = gerbench("runs", "rescore", RUN)
+
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert canned.last("POST").json() == {"apply": False}
+    assert "35 stored replies read again: 3 samples changed" in lines
+    assert "unparsed to answered: 3" in lines
+    assert "anger/7.png unparsed anger, sad" in lines
+    assert "unparsed 3 0 -3" in lines
+    assert "accuracy.value 50.00 % 52.50 % +2.50 %" in lines
+    assert "per_class.sad.f1 - 50.00 % -" in lines
+    assert "2 more samples: see --limit" in lines
+    assert lines[-1] == "Nothing was written; --apply writes it"
+
+
+def test_scoring_again_may_be_applied_with_a_note(gerbench: Gerbench, canned: Canned) -> None:
+    canned.on("POST", f"{HERE}/rescore", rescored(applied=True), rescored(samples_changed=0))
+
+    applied = gerbench("runs", "rescore", RUN, "--apply", "--note", "parser 2", "--limit", "1")
+    as_json = gerbench("runs", "rescore", RUN, "--json")
+
+    assert "Written as version 2" in applied.stdout
+    assert json.loads(as_json.stdout) == rescored(samples_changed=0)
+    bodies = [asked.json() for asked in canned.asked if asked.method == "POST"]
+    assert bodies[0] == {"apply": True, "note": "parser 2", "limit": 1}
+
+
+def test_a_run_that_is_read_alike_is_said_to_be(gerbench: Gerbench, canned: Canned) -> None:
+    nothing: dict[str, list[str]] = {"outcomes_changed": [], "samples": [], "metrics": []}
+    canned.on("POST", f"{HERE}/rescore", rescored(samples_changed=0, version=1, **nothing))
+
+    assert "Nothing changes; version 1 holds" in gerbench("runs", "rescore", RUN).stdout
+
+
+def test_the_scorings_of_a_run_are_listed(gerbench: Gerbench, canned: Canned) -> None:
+    kept = {"version": 2, "scored_at": "2026-11-22T22:00:00.5Z", "parser": 1, "note": "why"}
+    canned.page(f"{HERE}/scores", {**kept, "samples_changed": 3, "metrics": metrics()})
+
+    result = gerbench("runs", "scores", RUN)
+
+    assert "2 2026-11-22T22:00:00Z 1 3 75.81 % why" in " ".join(result.stdout.split())

@@ -1,0 +1,157 @@
+"""Analyses over REST: what a selection of runs says together, as JSON or as tables."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Response
+
+from api import cursors
+from api.deps import DatabaseDep, PageDep
+from api.schemas.analyses import CaseOut, CaseQuery, Format, SelectionQuery, TableQuery
+from api.schemas.base import Page
+from api.schemas.problem import problems
+from core.analyses import cases, varying
+from core.analyses.classes import By, Classes, classes
+from core.analyses.comparing import Pairwise, pairwise
+from core.analyses.figures import Analysis
+from core.analyses.main_results import MainResults, main_results
+from core.analyses.position import Position, position
+from core.analyses.refusals import Refusals, refusals
+from core.analyses.series import Varying
+from core.analyses.stability import Stability, stability
+from core.errors import InvalidInput
+from core.rules.tables import Table, to_csv, to_latex, to_markdown
+
+TYPES = {
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.MARKDOWN: "text/markdown; charset=utf-8",
+    Format.LATEX: "application/x-latex; charset=utf-8",
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind.partition(";")[0]: {} for kind in TYPES.values()}},
+    **problems(404),
+}
+
+router = APIRouter(prefix="/analyses", tags=["analyses"], responses=RESPONSES)
+
+SelectionDep = Annotated[SelectionQuery, Depends()]
+TableDep = Annotated[TableQuery, Depends()]
+CaseDep = Annotated[CaseQuery, Depends()]
+
+
+@router.get("/main", summary="Main results", response_model=MainResults)
+def get_main(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+    """Return datasets x models: every metric with its interval, baselines, coverage."""
+    with database.read() as session:
+        return _shown(main_results(session, query.selection), shown)
+
+
+@router.get("/temporal", summary="Frames", response_model=Varying)
+def get_temporal(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+    """Return how the figures change with the number of frames."""
+    with database.read() as session:
+        return _shown(varying.temporal(session, query.selection), shown)
+
+
+@router.get("/fusion", summary="Text, video, both", response_model=Varying)
+def get_fusion(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+    """Return how the figures change with what is shown of a sample."""
+    with database.read() as session:
+        return _shown(varying.fusion(session, query.selection), shown)
+
+
+@router.get("/templates", summary="Wording of the prompt", response_model=Varying)
+def get_template_analysis(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+    """Return the spread over templates, and which samples flip."""
+    with database.read() as session:
+        return _shown(varying.templates(session, query.selection), shown)
+
+
+@router.get("/color", summary="Color against gray", response_model=Varying)
+def get_color(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+    """Return what color is worth, sample by sample."""
+    with database.read() as session:
+        return _shown(varying.color(session, query.selection), shown)
+
+
+@router.get("/stability", summary="Repeats", response_model=Stability)
+def get_stability(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+    """Return how far the repeats of each condition agree."""
+    with database.read() as session:
+        return _shown(stability(session, query.selection), shown)
+
+
+@router.get("/pairwise", summary="Two runs", response_model=Pairwise)
+def get_pairwise(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+    """Return every pair of the selected runs over one dataset, compared sample by sample."""
+    with database.read() as session:
+        return _shown(pairwise(session, query.selection), shown)
+
+
+@router.get("/classes", summary="Confusion", response_model=Classes)
+def get_classes(
+    database: DatabaseDep, query: SelectionDep, shown: TableDep, by: By = "condition"
+) -> Any:
+    """Return confusion matrices, the figures of each class, and the most confused pairs."""
+    with database.read() as session:
+        return _shown(classes(session, query.selection, by=by), shown)
+
+
+@router.get("/refusals", summary="Refusals", response_model=Refusals)
+def get_refusals(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+    """Return what was refused where, which samples, and what the refusals cost."""
+    with database.read() as session:
+        return _shown(refusals(session, query.selection), shown)
+
+
+@router.get("/position", summary="Place in the batch", response_model=Position)
+def get_position(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+    """Return accuracy by slot in the batch, and what another batch size changes."""
+    with database.read() as session:
+        return _shown(position(session, query.selection), shown)
+
+
+@router.get("/cases", summary="Single predictions", response_model=Page[CaseOut])
+def list_cases(
+    database: DatabaseDep,
+    page: PageDep,
+    query: SelectionDep,
+    wanted: CaseDep,
+    shown: TableDep,
+) -> Any:
+    """Return predictions with their samples and where their raw answers are.
+
+    As a table a page is the same page; `X-Next-Cursor` goes on.
+    """
+    with database.read() as session:
+        found = cases.cases(
+            session, query.selection, wanted.filter, after=page.after, limit=page.limit
+        )
+    if shown.format is Format.JSON:
+        return Page.of(found, CaseOut.of)
+    answer = _rendered((cases.table(found.rows),), shown)
+    if found.next_key is not None:
+        answer.headers["X-Next-Cursor"] = cursors.write(found.next_key)
+    return answer
+
+
+def _shown(analysis: Analysis, shown: TableQuery) -> Analysis | Response:
+    """Return an analysis as it was asked for."""
+    if shown.format is Format.JSON:
+        return analysis
+    return _rendered(analysis.tables(), shown)
+
+
+def _rendered(tables: Sequence[Table], shown: TableQuery) -> Response:
+    """Return tables in a format; raises InvalidInput for one that there is not."""
+    if shown.table is not None:
+        found = [table for table in tables if table.name == shown.table]
+        if not found:
+            names = ", ".join(table.name for table in tables)
+            raise InvalidInput(f"there is no table {shown.table!r} here, only: {names}")
+        tables = found
+    if shown.format is Format.CSV:
+        text = to_csv(tables[0])
+    else:
+        text = (to_latex if shown.format is Format.LATEX else to_markdown)(tables)
+    return Response(text, media_type=TYPES[shown.format])

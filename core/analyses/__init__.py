@@ -1,0 +1,1 @@
+"""What a selection of runs says together: one module for each analysis."""

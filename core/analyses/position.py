@@ -1,0 +1,158 @@
+"""Position: does the place in the batch, or the batch itself, change the answers?"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from core.analyses import answers, figures
+from core.analyses.comparing import COMPARED, Comparison, compare, compared
+from core.analyses.figures import PLACE, Analysis, Body, Place
+from core.analyses.selection import Selection, by_dataset, chosen
+from core.progress import RunDetail
+from core.rules.independence import chi_square
+from core.rules.statistics import Interval, wilson
+from core.rules.tables import Column, Table
+
+
+class Slot(Body):
+    """One place in the full batches of some runs."""
+
+    slot: int
+    """From 0."""
+    samples: int
+    right: int
+    accuracy: float | None
+    ci95: Interval | None
+    """Wilson."""
+
+
+class SlotTest(Body):
+    """Pearson's chi-square test: is being right independent of the slot?"""
+
+    statistic: float
+    df: int
+    p: float
+
+
+class Slots(Place):
+    """Accuracy by slot, over the requests that were asked as planned and in full."""
+
+    runs: tuple[UUID, ...]
+    slots: tuple[Slot, ...]
+    test: SlotTest | None
+
+
+class BatchSizes(Place):
+    """A run against one of another batch size that is alike otherwise, over common samples."""
+
+    first_size: int
+    second_size: int
+    compared: Comparison
+
+
+class Position(Analysis):
+    """Accuracy by slot, and runs of different batch sizes compared."""
+
+    slots: tuple[Slots, ...]
+    sizes: tuple[BatchSizes, ...]
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return the slots, the tests, and the batch sizes."""
+        slots = [
+            (*s.cells(), one.slot, one.samples, one.accuracy, one.ci95)
+            for s in self.slots
+            for one in s.slots
+        ]
+        tests = [(*s.cells(), s.test.statistic, s.test.df, s.test.p) for s in self.slots if s.test]
+        sizes = [
+            (*s.cells(), f"{s.first_size} to {s.second_size}", *compared(s.compared, "accuracy"))
+            for s in self.sizes
+        ]
+        return (
+            Table("position", "Accuracy by slot in the batch", (*PLACE, *_SLOT), slots),
+            Table("test", "Chi-square test of the slots", (*PLACE, *_TEST), tests),
+            Table(
+                "sizes", "Batch sizes compared", (*PLACE, Column("batch size"), *COMPARED), sizes
+            ),
+        )
+
+
+_SLOT = (
+    Column("slot", "count"),
+    Column("samples", "count"),
+    Column("accuracy", "share"),
+    Column("95 % interval", "share", interval=True),
+)
+_SIZES = (Column("batch size"), *COMPARED)
+_TEST = (Column("chi-square", "number"), Column("df", "count"), Column("p", "p"))
+
+
+def position(session: Session, selection: Selection) -> Position:
+    """Return accuracy by slot, and what another batch size changes."""
+    slots: list[Slots] = []
+    sizes: list[BatchSizes] = []
+    for dataset in by_dataset(chosen(session, selection)):
+        batched = [d for d in dataset if d.run.batch_size > 1]
+        slots += [s for g in figures.grouped(batched).values() if (s := _slots(session, g))]
+        sizes += _sizes(session, dataset)
+    return Position(slots=tuple(slots), sizes=tuple(sizes))
+
+
+def _slots(session: Session, group: Sequence[RunDetail]) -> Slots | None:
+    """Return the slots of runs of one place; None where no full batch was answered.
+
+    Smaller requests are left out: those that a refusal or a missing answer led to hold the
+    difficult samples, and in their first slots.
+    """
+    size = group[0].run.batch_size
+    right, total = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+    for slot, hit in answers.by_slot(session, group, batch=size):
+        right += np.bincount(slot[hit], minlength=size)[:size]
+        total += np.bincount(slot, minlength=size)[:size]
+    if not total.any():
+        return None
+    test = chi_square(np.stack([right, total - right], axis=1))
+    return Slots(
+        **figures.place(group[0]),
+        runs=tuple(detail.run.id for detail in group),
+        slots=tuple(
+            Slot(
+                slot=slot,
+                samples=n,
+                right=hits,
+                accuracy=hits / n if n else None,
+                ci95=wilson(hits, n),
+            )
+            for slot, (hits, n) in enumerate(zip(right.tolist(), total.tolist(), strict=True))
+        ),
+        test=None if test is None else SlotTest(statistic=test.statistic, df=test.df, p=test.p),
+    )
+
+
+def _sizes(session: Session, dataset: Sequence[RunDetail]) -> list[BatchSizes]:
+    """Return each run against that of the next batch size, the smaller one first."""
+    groups = figures.grouped(dataset, without=("batch_size",)).values()
+    found: list[tuple[RunDetail, RunDetail]] = []
+    for group in groups:
+        sizes: dict[int, list[RunDetail]] = {}
+        for detail in sorted(group, key=lambda d: (d.run.batch_size, d.run.repeat)):
+            sizes.setdefault(detail.run.batch_size, []).append(detail)
+        for smaller, larger in pairwise(sizes.values()):
+            found += zip(smaller, larger, strict=False)
+    if not found:
+        return []
+    used = list({d.run.id: d for pair in found for d in pair}.values())
+    of = answers.of_runs(session, used)
+    rows = {detail.run.id: row for row, detail in enumerate(used)}
+    return [
+        BatchSizes(
+            **figures.place(a),
+            first_size=a.run.batch_size,
+            second_size=b.run.batch_size,
+            compared=compare(of, rows[a.run.id], rows[b.run.id], (a.run.id, b.run.id)),
+        )
+        for a, b in found
+    ]
