@@ -33,14 +33,15 @@ class Broker:
         self._folders = (folder / f"redis-{number}" for number in count())
         self._server = ValkeyServer(data_dir=next(self._folders))
         self._server.start()
-        self.url = f"redis://127.0.0.1:{self._server.port}"
+        self._port = self._server.port
+        self.url = f"redis://127.0.0.1:{self._port}"
 
     def stop(self) -> None:
         self._server.stop()
 
     def start_again(self) -> None:
         """Start it where it was, empty."""
-        self._server = ValkeyServer(port=self._server.port, data_dir=next(self._folders))
+        self._server = ValkeyServer(port=self._port, data_dir=next(self._folders))
         self._server.start()
 
 
