@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.providers.adapters import Adapter, adapter_for
 from core.rules.classes import Classes
-from core.rules.readings import Exchange, Reading
+from core.rules.readings import Answer, Exchange, Reading
 from core.rules.replies import Understood, understand
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.templates import names
@@ -107,7 +107,7 @@ def reread(
         for request in sorted(predicted):
             slots = {sample: slot for slot, sample in enumerate(asked[request])}
             replies = {a.id: Reply(a, reader, len(slots)) for a in attempts[request]}
-            yield _judge(request, predicted[request], slots, replies)
+            yield _judge(request, predicted[request], slots, replies, reader.classes)
 
 
 def _predictions(
@@ -119,7 +119,14 @@ def _predictions(
     found: dict[int, list[Row[Any]]] = {}
     for start in range(0, len(ids), IDS):
         rows = session.execute(
-            select(Prediction.sample_id, Prediction.request_id, *columns, *ABOUT)
+            select(
+                Prediction.sample_id,
+                Prediction.request_id,
+                *columns,
+                Sample.name,
+                Sample.target,
+                Sample.target_number,
+            )
             .join(Sample, Sample.id == Prediction.sample_id)
             .where(Prediction.run_id == run_id, Prediction.sample_id.in_(ids[start : start + IDS]))
             .order_by(Prediction.sample_id)
@@ -155,12 +162,14 @@ def _judge(
     predictions: Sequence[Row[Any]],
     slots: Mapping[int, int],
     replies: Mapping[int, Reply],
+    classes: Classes,
 ) -> Reread:
     """Compare the predictions of a request with what its replies say now."""
     revisions, bought, buying = [], set(), set()
     for row in predictions:
         before = {name: getattr(row, name) for name in READ}
-        after = _columns(row, slots[row.sample_id], replies)
+        right = classes.right(row.target, row.target_number)
+        after = _columns(row, slots[row.sample_id], replies, right)
         if row.outcome is Outcome.ANSWERED:
             bought.add(row.attempt_id)
         if after["outcome"] is Outcome.ANSWERED:
@@ -174,7 +183,9 @@ def _judge(
     return Reread(request, read, revisions, lost - saved)
 
 
-def _columns(row: Row[Any], slot: int, replies: Mapping[int, Reply]) -> dict[str, Any]:
+def _columns(
+    row: Row[Any], slot: int, replies: Mapping[int, Reply], right: frozenset[str]
+) -> dict[str, Any]:
     """Return what a prediction says now.
 
     First by the attempt that it is from; where that says nothing, by the first of the request's
@@ -185,16 +196,11 @@ def _columns(row: Row[Any], slot: int, replies: Mapping[int, Reply]) -> dict[str
     for reply in [own, *others] if own else others:
         parsed = reply.understood.parsed
         if parsed and (answer := parsed.answers.get(slot)):
-            right = reply.reader.classes.right(row.target, row.target_number)
-            found = {"outcome": Outcome.ANSWERED, "attempt_id": reply.attempt.id}
-            return {**found, **reading_columns(answer, right)}
+            return _as_columns(Outcome.ANSWERED, answer, right, reply.attempt.id)
     if row.outcome is Outcome.ANSWERED and own is None:
         return {name: getattr(row, name) for name in READ}
-    silent = {
-        "outcome": _unanswered(row.outcome, own) if own else row.outcome,
-        "attempt_id": row.attempt_id,
-    }
-    return {**silent, **reading_columns(None, frozenset())}
+    outcome = _unanswered(row.outcome, own) if own else row.outcome
+    return _as_columns(outcome, None, right, row.attempt_id)
 
 
 def _unanswered(was: Outcome, own: Reply) -> Outcome:
@@ -204,3 +210,13 @@ def _unanswered(was: Outcome, own: Reply) -> Outcome:
         return Outcome.REFUSED
     said = own.reading.result is Result.ANSWERED or was is Outcome.ANSWERED
     return Outcome.UNPARSED if said else was
+
+
+def _as_columns(
+    outcome: Outcome, answer: Answer | None, right: frozenset[str], attempt_id: int | None
+) -> dict[str, Any]:
+    return {
+        "outcome": outcome,
+        **reading_columns(answer, right),
+        "attempt_id": attempt_id,
+    }

@@ -165,8 +165,8 @@ def reading_columns(answer: Answer | None, right: frozenset[str]) -> dict[str, A
     return {
         "label": answer.label,
         "in_vocabulary": answer.in_vocabulary,
-        "ranked": list(answer.ranked),
-        "rank": rank(answer.ranked, right),
+        "ranked": ranked,
+        "rank": rank(ranked, right),
     }
 
 

@@ -35,6 +35,7 @@ class Service:
             raise
         self._settings = settings
         self._worker = worker
+        self._processes: list[WorkerProcess | BeatProcess] = []
         address = self._socket.getsockname()
         self.url = f"http://{_bracketed(address[0])}:{address[1]}"
         config = uvicorn.Config(
@@ -53,7 +54,12 @@ class Service:
             for process in (WorkerProcess(self._settings), BeatProcess(self._settings)):
                 process.start()
                 self._stack.callback(process.stop)
+                self._processes.append(process)
         self._folder.announce(self.url)
+
+    def alive(self) -> bool:
+        """Tell whether every part of it still runs."""
+        return self._thread.is_alive() and all(process.alive() for process in self._processes)
 
     def stop(self) -> None:
         """Stop the clock, the worker, the API, in this order."""

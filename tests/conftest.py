@@ -211,7 +211,7 @@ def _opened(url: str) -> Iterator[Database]:
     database.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def redis_url(worker_number: int) -> str:
     """The URL of a Redis database.
 

@@ -18,6 +18,7 @@ from core.rules.strategy import decide
 from core.rules.templates import names
 from core.settling import Settlement
 from core.tables import Run, Sample
+from tests import rows
 from tests.rows import LABELS, LATER, NOW
 
 COST = 1000
@@ -64,8 +65,7 @@ def answer(database: Database, run_id: UUID, say: Say = right) -> None:
 
 def _lease(database: Database, run_id: UUID) -> list[Leased]:
     with database.write.begin() as session:
-        model = runs.get(session, run_id).model_id
-        assert model is not None
+        model = rows.model_of(runs.get(session, run_id))
         return leases.lease(session, model, owner="me", slots=100, now=LATER, lasts=LATER - NOW)
 
 
@@ -82,4 +82,6 @@ def _settlement(session: Session, run_id: UUID, request: Leased, say: Say) -> Se
     said = understand(reading, names=names(modality, len(targets)), labels=LABELS)
     verdict = decide(request.asked, reading, said.parsed, refusal=said.refusal, jitter=0.0)
     heard = Heard(opened.id, exchange, reading, COST, NOW)
-    return Settlement(request, "me", verdict, NOW, said.reason, rights, heard)
+    return Settlement(
+        request, "me", verdict, NOW, said.reason, [frozenset({t}) for t in targets], heard
+    )

@@ -251,6 +251,6 @@ def finished(
     )
     session.flush()
     figures = closing.metrics(session, made).model_dump(mode="json")
-    session.add(Score(run_id=made.id, scored_at=NOW, metrics=figures))
+    session.add(Score(run_id=made.id, scored_at=NOW, parser=1, metrics=figures))
     session.flush()
     return made

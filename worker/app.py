@@ -25,9 +25,11 @@ def create_celery(settings: Settings) -> Celery:
         transport = {"polling_interval": 0.05}
     app = Celery("gerbench", broker=settings.broker, set_as_current=False)
     app.conf.update(
-        # At least once: a message is gone only when its Celery task has returned.
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
+        # A wake-up that is lost with its worker comes again with the next tick. One that waits
+        # to be acknowledged when Redis goes away ends Celery's consumer for good: kombu fails as
+        # it gives it back.
+        task_acks_late=False,
+        broker_connection_max_retries=None,
         worker_prefetch_multiplier=1,
         task_ignore_result=True,
         task_default_queue="gerbench",

@@ -36,6 +36,10 @@ class WorkerProcess:
         """Begin to take work."""
         self._thread.start()
 
+    def alive(self) -> bool:
+        """Tell whether it still takes work."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Take no more work, end what is under way, and close."""
         # Celery waits for its tasks, and these for the engine to wind down: so both at once.
@@ -58,6 +62,10 @@ class BeatProcess:
     def start(self) -> None:
         """Begin to tick."""
         self._thread.start()
+
+    def alive(self) -> bool:
+        """Tell whether it still ticks."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """Tick no more."""

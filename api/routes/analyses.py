@@ -1,6 +1,7 @@
 """Analyses over REST: what a selection of runs says together, as JSON or as tables."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
@@ -14,6 +15,7 @@ from core.analyses import cases, varying
 from core.analyses.classes import By, Classes, classes
 from core.analyses.comparing import Pairwise, pairwise
 from core.analyses.figures import Analysis
+from core.analyses.kept import Kept
 from core.analyses.main_results import MainResults, main_results
 from core.analyses.position import Position, position
 from core.analyses.refusals import Refusals, refusals
@@ -32,6 +34,9 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     **problems(404),
 }
 
+KEPT = Kept()
+"""Of this process."""
+
 router = APIRouter(prefix="/analyses", tags=["analyses"], responses=RESPONSES)
 
 SelectionDep = Annotated[SelectionQuery, Depends()]
@@ -43,49 +48,49 @@ CaseDep = Annotated[CaseQuery, Depends()]
 def get_main(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
     """Return datasets x models: every metric with its interval, baselines, coverage."""
     with database.read() as session:
-        return _shown(main_results(session, query.selection), shown)
+        return _shown(KEPT.answer(session, query.selection, main_results, "main_results"), shown)
 
 
 @router.get("/temporal", summary="Frames", response_model=Varying)
 def get_temporal(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
     """Return how the figures change with the number of frames."""
     with database.read() as session:
-        return _shown(varying.temporal(session, query.selection), shown)
+        return _shown(KEPT.answer(session, query.selection, varying.temporal, "temporal"), shown)
 
 
 @router.get("/fusion", summary="Text, video, both", response_model=Varying)
 def get_fusion(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
     """Return how the figures change with what is shown of a sample."""
     with database.read() as session:
-        return _shown(varying.fusion(session, query.selection), shown)
+        return _shown(KEPT.answer(session, query.selection, varying.fusion, "fusion"), shown)
 
 
 @router.get("/templates", summary="Wording of the prompt", response_model=Varying)
 def get_template_analysis(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
     """Return the spread over templates, and which samples flip."""
     with database.read() as session:
-        return _shown(varying.templates(session, query.selection), shown)
+        return _shown(KEPT.answer(session, query.selection, varying.templates, "templates"), shown)
 
 
 @router.get("/color", summary="Color against gray", response_model=Varying)
 def get_color(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
     """Return what color is worth, sample by sample."""
     with database.read() as session:
-        return _shown(varying.color(session, query.selection), shown)
+        return _shown(KEPT.answer(session, query.selection, varying.color, "color"), shown)
 
 
 @router.get("/stability", summary="Repeats", response_model=Stability)
 def get_stability(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
     """Return how far the repeats of each condition agree."""
     with database.read() as session:
-        return _shown(stability(session, query.selection), shown)
+        return _shown(KEPT.answer(session, query.selection, stability, "stability"), shown)
 
 
 @router.get("/pairwise", summary="Two runs", response_model=Pairwise)
 def get_pairwise(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
     """Return every pair of the selected runs over one dataset, compared sample by sample."""
     with database.read() as session:
-        return _shown(pairwise(session, query.selection), shown)
+        return _shown(KEPT.answer(session, query.selection, pairwise, "pairwise"), shown)
 
 
 @router.get("/classes", summary="Confusion", response_model=Classes)
@@ -94,21 +99,22 @@ def get_classes(
 ) -> Any:
     """Return confusion matrices, the figures of each class, and the most confused pairs."""
     with database.read() as session:
-        return _shown(classes(session, query.selection, by=by), shown)
+        counted = partial(classes, by=by)
+        return _shown(KEPT.answer(session, query.selection, counted, "classes", by), shown)
 
 
 @router.get("/refusals", summary="Refusals", response_model=Refusals)
 def get_refusals(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
     """Return what was refused where, which samples, and what the refusals cost."""
     with database.read() as session:
-        return _shown(refusals(session, query.selection), shown)
+        return _shown(KEPT.answer(session, query.selection, refusals, "refusals"), shown)
 
 
 @router.get("/position", summary="Place in the batch", response_model=Position)
 def get_position(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
     """Return accuracy by slot in the batch, and what another batch size changes."""
     with database.read() as session:
-        return _shown(position(session, query.selection), shown)
+        return _shown(KEPT.answer(session, query.selection, position, "position"), shown)
 
 
 @router.get("/cases", summary="Single predictions", response_model=Page[CaseOut])

@@ -1,6 +1,6 @@
 """What runs say of the samples of one dataset, as arrays of label codes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,6 +15,9 @@ from core.tables import Prediction, Sample
 
 BASE = 2048
 """Codes have room for the 1,000 labels that a dataset may have, and the two that follow."""
+
+SeenSlots = tuple[Codes, NDArray[np.bool_]]
+"""Slots of samples, and whether the answer to each was right."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,8 @@ def of_runs(session: Session, details: Sequence[RunDetail]) -> Answers:
     return Answers(labels, samples[asked], target[asked], given[:, asked])
 
 
-def by_slot(
-    session: Session, details: Sequence[RunDetail], *, batch: int
-) -> list[tuple[Codes, NDArray[np.bool_]]]:
-    """Return of each run the slots of the scored samples of its requests of `batch` samples.
+def by_slot(session: Session, details: Sequence[RunDetail]) -> dict[UUID, SeenSlots]:
+    """Return of each run over one dataset the slots of the scored samples of its full requests.
 
     Beside each slot is whether the answer was right.
     """
@@ -70,20 +71,25 @@ def by_slot(
     beyond = len(spec.labels)
     scored = beyond if spec.scoring.out_of_vocabulary == "dropped" else beyond + 1
     samples, target = _targets(session, details[0].dataset.id, spec.labels)
-    pairs = packed(session, [detail.run.id for detail in details], spec.labels, batch=batch)
-    found = []
+    sizes: dict[int, list[UUID]] = {}
     for detail in details:
-        rest, slots = np.divmod(pairs[detail.run.id], BASE)
+        sizes.setdefault(detail.run.batch_size, []).append(detail.run.id)
+    pairs: dict[UUID, Codes] = {}
+    for size, run_ids in sizes.items():
+        pairs |= packed(session, run_ids, spec.labels, batch=size)
+    found = {}
+    for run_id, pair in pairs.items():
+        rest, slots = np.divmod(pair, BASE)
         ids, codes = np.divmod(rest, BASE)
         truth = target[np.searchsorted(samples, ids)]
         kept = (codes < scored) & (truth != MISSING)
-        found.append((slots[kept], codes[kept] == truth[kept]))
+        found[run_id] = (slots[kept], codes[kept] == truth[kept])
     return found
 
 
 def packed(
     session: Session, run_ids: Sequence[UUID], labels: Sequence[str], *, batch: int | None = None
-) -> Mapping[UUID, Codes]:
+) -> dict[UUID, Codes]:
     """Return the predictions of each run as numbers: sample id x BASE + code of the answer.
 
     The code is that of the label, then one for an answer outside the labels, then one for no
@@ -96,15 +102,15 @@ def packed(
     number: ColumnElement[int] = Prediction.sample_id * BASE + case(
         place, value=Prediction.label, else_=none
     )
-    wanted: list[ColumnElement[bool]] = [Prediction.run_id.in_(run_ids)]
     if batch is not None:
         number = number * BASE + Prediction.slot
-        wanted += [Prediction.batch == batch, Prediction.slot < batch]
     query = (
         select(Prediction.run_id, func.aggregate_strings(cast(number, String), " "))
-        .where(*wanted)
+        .where(Prediction.run_id.in_(run_ids))
         .group_by(Prediction.run_id)
     )
+    if batch is not None:
+        query = query.where(Prediction.batch == batch, Prediction.slot < batch)
     found = dict.fromkeys(run_ids, np.zeros(0, dtype=np.int64))
     for run_id, text in session.execute(query):
         found[run_id] = numbers(text)

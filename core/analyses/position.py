@@ -1,6 +1,6 @@
 """Position: does the place in the batch, or the batch itself, change the answers?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from uuid import UUID
 
@@ -96,12 +96,14 @@ def position(session: Session, selection: Selection) -> Position:
     sizes: list[BatchSizes] = []
     for dataset in by_dataset(chosen(session, selection)):
         batched = [d for d in dataset if d.run.batch_size > 1]
-        slots += [s for g in figures.grouped(batched).values() if (s := _slots(session, g))]
+        if batched:
+            seen = answers.by_slot(session, batched)
+            slots += [s for g in figures.grouped(batched).values() if (s := _slots(g, seen))]
         sizes += _sizes(session, dataset)
     return Position(slots=tuple(slots), sizes=tuple(sizes))
 
 
-def _slots(session: Session, group: Sequence[RunDetail]) -> Slots | None:
+def _slots(group: Sequence[RunDetail], seen: Mapping[UUID, answers.SeenSlots]) -> Slots | None:
     """Return the slots of runs of one place; None where no full batch was answered.
 
     Smaller requests are left out: those that a refusal or a missing answer led to hold the
@@ -109,7 +111,7 @@ def _slots(session: Session, group: Sequence[RunDetail]) -> Slots | None:
     """
     size = group[0].run.batch_size
     right, total = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    for slot, hit in answers.by_slot(session, group, batch=size):
+    for slot, hit in (seen[detail.run.id] for detail in group):
         right += np.bincount(slot[hit], minlength=size)[:size]
         total += np.bincount(slot, minlength=size)[:size]
     if not total.any():

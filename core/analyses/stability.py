@@ -13,7 +13,7 @@ from core.progress import RunDetail
 from core.rules.agreement import (
     MISSING,
     Tally,
-    bootstrap_interval,
+    bootstrap_intervals,
     fleiss_kappa,
     flip_rate,
     krippendorff_alpha,
@@ -140,6 +140,9 @@ def _repeats(
     def kappa(weighed: Tally) -> Floats:
         return fleiss_kappa(weighed, len(group))
 
+    agreement_ci95, kappa_ci95, alpha_ci95, flip_ci95 = bootstrap_intervals(
+        [pairwise_agreement, kappa, krippendorff_alpha, flip_rate], tallied
+    )
     vote = majority_vote(given)
     counted = (vote != MISSING) & (of.target != MISSING)
     voted, right = int(counted.sum()), int((counted & (vote == of.target)).sum())
@@ -149,13 +152,13 @@ def _repeats(
         runs=tuple(detail.run.id for detail in group),
         samples=int(given.shape[1]),
         agreement=number(pairwise_agreement(tallied)),
-        agreement_ci95=bootstrap_interval(pairwise_agreement, tallied),
+        agreement_ci95=agreement_ci95,
         kappa=number(kappa(tallied)),
-        kappa_ci95=bootstrap_interval(kappa, tallied),
+        kappa_ci95=kappa_ci95,
         alpha=number(krippendorff_alpha(tallied)),
-        alpha_ci95=bootstrap_interval(krippendorff_alpha, tallied),
+        alpha_ci95=alpha_ci95,
         flip_rate=number(flip_rate(tallied)),
-        flip_ci95=bootstrap_interval(flip_rate, tallied),
+        flip_ci95=flip_ci95,
         vote_accuracy=right / voted if voted else None,
         vote_ci95=wilson(right, voted),
         voted=voted,

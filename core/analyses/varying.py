@@ -18,7 +18,7 @@ from core.progress import RunDetail
 from core.rules.agreement import (
     MISSING,
     Codes,
-    bootstrap_interval,
+    bootstrap_intervals,
     flip_rate,
     flipped,
     krippendorff_alpha,
@@ -152,7 +152,7 @@ def _series(
         points=tuple(made),
         spread={name: _spread(made, name) for name in METRICS},
         flip_rate=number(flip_rate(tallied)),
-        flip_ci95=bootstrap_interval(flip_rate, tallied),
+        flip_ci95=bootstrap_intervals([flip_rate], tallied)[0],
         alpha=number(krippendorff_alpha(tallied)),
         flipped=int(changed.sum()),
         flips=_flips(session, of, given[:, changed], of.samples[changed], list(points)),

@@ -6,7 +6,7 @@ take a `Tally`, and weights of shape (..., patterns) in its place of `weights`, 
 formula serves the samples themselves and all of their bootstrap resamples. No data is NaN.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -144,21 +144,27 @@ def majority_vote(ratings: Codes) -> Codes:
     return np.asarray(ratings[chosen, np.arange(ratings.shape[1])], dtype=np.int64)
 
 
-def bootstrap_interval(
-    figure: Callable[[Tally], Floats], of: Tally, *, seed: int = 0, resamples: int = 1000
-) -> Interval | None:
-    """Return the percentile interval of a figure over resampled units; None of no units.
+def bootstrap_intervals(
+    figures: Sequence[Callable[[Tally], Floats]],
+    of: Tally,
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> list[Interval | None]:
+    """Return the percentile interval of each figure over resampled units; None of no units.
 
     To draw units with replacement is to draw the patterns' weights from a multinomial, so the
     cost does not depend on the number of units. The same tally and seed give the same interval.
     """
     total = int(of.weights.sum())
     if total == 0:
-        return None
-    rng, parts = np.random.default_rng(seed), []
+        return [None for _ in figures]
+    rng = np.random.default_rng(seed)
+    drawn: list[list[Floats]] = [[] for _ in figures]
     chunk = max(1, CHUNK // of.weights.size)
     for start in range(0, resamples, chunk):
         size = min(chunk, resamples - start)
-        drawn = rng.multinomial(total, of.weights / total, size=size).astype(np.float64)
-        parts.append(figure(replace(of, weights=drawn)))
-    return percentile_interval(np.concatenate(parts))
+        weights = rng.multinomial(total, of.weights / total, size=size).astype(np.float64)
+        for values, figure in zip(drawn, figures, strict=True):
+            values.append(figure(replace(of, weights=weights)))
+    return [percentile_interval(np.concatenate(values)) for values in drawn]

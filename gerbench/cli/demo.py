@@ -46,7 +46,7 @@ def demo(
             raise typer.Exit(1)
         if sys.stdin.isatty():
             console.print("\nStill serving; Ctrl-C stops it.")
-            wait_for_signal()
+            wait_for_signal(service.alive)
 
 
 def _report(client: Client, url: str, job: Json) -> None:

@@ -3,13 +3,14 @@
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core import logs
-from core.errors import InvalidInput
+from core.errors import DomainError, InvalidInput
 from core.settings import Settings
 from gerbench.cli.output import screen
 from gerbench.service import Service
@@ -17,10 +18,19 @@ from worker.process import BeatProcess, WorkerProcess
 
 console = screen()
 
+LOOK_S = 1.0
+"""Between looks at whether what runs is still alive."""
+
 Data = Annotated[
     Path | None,
     typer.Option(help="Data folder. Default: GERBENCH_DATA, else ./var.", file_okay=False),
 ]
+
+
+class Died(DomainError):
+    """What a process is for has ended in it, and the process must not outlive it."""
+
+    code = "died"
 
 
 def up(
@@ -40,7 +50,7 @@ def up(
         console.print(f"gerbench listens on {service.url} (documentation: {service.url}/docs)")
         key = "GERBENCH_ADMIN_KEY" if settings.admin_key else settings.data / "admin.key"
         console.print(f"admin key: {key}   stop: Ctrl-C")
-        wait_for_signal()
+        wait_for_signal(service.alive)
     finally:
         service.stop()
     console.print("stopped")
@@ -52,8 +62,10 @@ def worker(data: Data = None) -> None:
     process = WorkerProcess(_shared(data))
     process.start()
     console.print("worker is ready")
-    wait_for_signal()
-    process.stop()
+    try:
+        wait_for_signal(process.alive)
+    finally:
+        process.stop()
 
 
 def beat(data: Data = None) -> None:
@@ -62,8 +74,10 @@ def beat(data: Data = None) -> None:
     process = BeatProcess(_shared(data))
     process.start()
     console.print("beat is ready")
-    wait_for_signal()
-    process.stop()
+    try:
+        wait_for_signal(process.alive)
+    finally:
+        process.stop()
 
 
 def settings_with(data: Path | None) -> Settings:
@@ -82,12 +96,17 @@ def _shared(data: Path | None) -> Settings:
     return settings
 
 
-def wait_for_signal() -> None:
-    """Return at the first SIGINT or SIGTERM."""
+def wait_for_signal(alive: Callable[[], bool]) -> None:
+    """Return at the first SIGINT or SIGTERM; exit with 1 if what runs has died by itself.
+
+    A process that lives on without its work would look well to whoever restarts those that fail.
+    """
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
+    while not stopped.wait(LOOK_S):
+        if not alive():
+            raise Died("a part of this process has died, as its log says; start it again")
 
 
 def _log() -> None:

