@@ -32,7 +32,12 @@ def close(session: Session, run_id: UUID, *, now: datetime) -> None:
 def store(session: Session, run: Run, *, now: datetime) -> None:
     """Store a run's metrics as they are now, as its first scoring."""
     figures = metrics(session, run).model_dump(mode="json")
-    session.add(Score(run_id=run.id, scored_at=now, parser=parsing.VERSION, metrics=figures))
+    session.add(Score(run_id=run.id, scored_at=now, parser=parser_of(run), metrics=figures))
+
+
+def parser_of(run: Run) -> int | None:
+    """Return the version of the parser that a run's answers are read by; None of published ones."""
+    return None if run.origin is Origin.PUBLISHED else parsing.VERSION
 
 
 def _last_reason(session: Session, run_id: UUID) -> str | None:

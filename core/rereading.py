@@ -16,7 +16,6 @@ from core.rules.readings import Answer, Exchange, Reading
 from core.rules.replies import Understood, understand
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.templates import names
-from core.runs import ABOUT
 from core.settling import reading_columns
 from core.tables import Attempt, Dataset, Model, Prediction, Request, Run, Sample
 from core.vocabulary import Modality, Outcome, Result
@@ -41,7 +40,7 @@ class Reader:
 
 
 def reader_of(session: Session, run: Run) -> Reader:
-    """Return the reader of the replies of a run of our own."""
+    """Return the reader of a run's replies."""
     model = ModelSpec.model_validate(session.get_one(Model, run.model_id).spec)
     dataset = DatasetSpec.model_validate(session.get_one(Dataset, run.dataset_id).spec)
     modality = Condition.model_validate(run.condition).modality

@@ -60,8 +60,8 @@ def survey(session: Session, run_id: UUID) -> tuple[list[int], int]:
     """
     run = runs.get(session, run_id)
     _scored(session, run)
-    if run.model_id is None:
-        return [], 0  # published by others: there are no replies
+    if run.origin is Origin.PUBLISHED:
+        return [], 0  # there are no replies
     reader, changed, replies, last = reader_of(session, run), [], 0, 0
     while ids := _next_requests(session, run_id, last):
         for one in reread(session, run_id, reader, ids):
@@ -139,7 +139,7 @@ def _revise(session: Session, run: Run, requests: Sequence[int], made: Rescore, 
     """Write the predictions that changed, and the totals of their run."""
     if not requests:
         return
-    reader: Reader = reader_of(session, run)
+    reader = reader_of(session, run)
     lost_nano = 0
     for one in reread(session, run.id, reader, requests):
         _write(session, run.id, one)

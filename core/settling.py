@@ -162,6 +162,7 @@ def reading_columns(answer: Answer | None, right: frozenset[str]) -> dict[str, A
     """Return the columns of a prediction that say how its sample's answer was read."""
     if answer is None:
         return {"label": None, "in_vocabulary": None, "ranked": None, "rank": None}
+    ranked = list(answer.ranked)
     return {
         "label": answer.label,
         "in_vocabulary": answer.in_vocabulary,

@@ -75,7 +75,6 @@ def _settlement(session: Session, run_id: UUID, request: Leased, say: Say) -> Se
     (opened,) = attempts.open_all(session, [opening])
     assert opened is not None
     targets = [session.get_one(Sample, sample).target or "" for sample in request.sample_ids]
-    rights = [frozenset({target}) for target in targets]
     exchange = Exchange(200, {"x-request-id": "r1"}, wire(say(targets)), 0.25)
     reading = openai_chat.read(exchange, now=NOW)
     modality = Condition.model_validate(run.condition).modality

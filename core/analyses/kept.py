@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.analyses.selection import Selection, chosen
+from core.closing import is_newest
 from core.rules.states import ENDED
 from core.tables import Score
 
@@ -59,8 +60,10 @@ def _made_of(session: Session, selection: Selection) -> Hashable | None:
     """Return all that can change about what is selected; None while a run is under way."""
     details = chosen(session, selection)
     runs = [detail.run for detail in details]
-    query = select(Score.run_id, Score.scored_at).where(Score.run_id.in_([r.id for r in runs]))
-    scored = {row.run_id: row.scored_at for row in session.execute(query)}
+    query = select(Score.run_id, Score.version, Score.scored_at).where(
+        Score.run_id.in_([r.id for r in runs]), is_newest()
+    )
+    scored = {row.run_id: (row.version, row.scored_at) for row in session.execute(query)}
     if any(run.status not in ENDED or run.id not in scored for run in runs):
         return None
     return tuple(

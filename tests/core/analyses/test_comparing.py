@@ -192,5 +192,9 @@ def test_an_answer_is_kept_until_a_run_of_it_changes(database: Database, job: Jo
     assert [ask("one"), ask("one")] == [3, 3]
 
     with database.write.begin() as session:
+        session.add(Score(run_id=run.id, version=2, scored_at=rows.LATER, parser=1, metrics={}))
+    assert [ask("one"), ask("one")] == [4, 4]
+
+    with database.write.begin() as session:
         session.execute(delete(Score).where(Score.run_id == run.id))
-    assert [ask("one"), ask("one")] == [4, 5]
+    assert [ask("one"), ask("one")] == [5, 6]
