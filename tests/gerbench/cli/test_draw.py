@@ -30,5 +30,6 @@ def test_nothing_is_drawn_among_other_files(gerbench: Gerbench, tmp_path: Path) 
     result = gerbench("draw", "clips", str(tmp_path), "--per-class", "1")
 
     assert result.exit_code == 2
-    assert "is not empty" in result.stderr
+    # The box around an error breaks its lines wherever the folder's name happens to end.
+    assert "is not empty" in " ".join(result.stderr.replace("│", " ").split())
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
