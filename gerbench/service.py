@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from contextlib import ExitStack
 
 import uvicorn
@@ -9,11 +10,14 @@ import uvicorn
 from api.main import create_app
 from core import rescue
 from core.db import Database, utc_now
-from core.errors import Conflict
+from core.errors import Conflict, NotReady
 from core.settings import Settings
 from gerbench.folder import DataFolder
 from migrations import schema
 from worker.process import BeatProcess, WorkerProcess
+
+START_POLL_S = 0.01
+"""Between looks at whether the API answers."""
 
 DRAIN_S = 1
 """How long open connections may take to end when the service stops."""
@@ -55,6 +59,7 @@ class Service:
                 process.start()
                 self._stack.callback(process.stop)
                 self._processes.append(process)
+        self._wait_for_api()
         self._folder.announce(self.url)
 
     def alive(self) -> bool:
@@ -64,6 +69,13 @@ class Service:
     def stop(self) -> None:
         """Stop the clock, the worker, the API, in this order."""
         self._stack.close()
+
+    def _wait_for_api(self) -> None:
+        """Return once the API answers: whoever finds its address finds the key there too."""
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise NotReady("the API did not start; its log says why")
+            time.sleep(START_POLL_S)
 
     def _stop_api(self) -> None:
         """Stop listening."""
