@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import structlog
 from celery.beat import Scheduler, Service
 from celery.worker import WorkController
 
@@ -10,6 +11,12 @@ from core.settings import Settings
 from worker.app import create_celery
 from worker.engine import Engine
 from worker.tasks import register
+
+log = structlog.get_logger()
+
+AGAIN_S = 1.0
+"""Before a Celery worker that ended by itself is followed by another."""
+STOP_POLL_S = 0.1
 
 THREADS = 32
 """Celery tasks at once. They wait far more than they compute: a slice holds one while it lasts."""
@@ -20,17 +27,10 @@ class WorkerProcess:
 
     def __init__(self, settings: Settings) -> None:
         self.engine = Engine(settings)
-        app = create_celery(settings)
-        register(app, self.engine)
-        self._controller: Any = WorkController(
-            app=app,
-            pool_cls="threads",
-            concurrency=THREADS,
-            without_gossip=True,
-            without_mingle=True,
-            without_heartbeat=True,
-        )
-        self._thread = threading.Thread(target=self._controller.start, name="worker", daemon=True)
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._controller = self._made_controller()
+        self._thread = threading.Thread(target=self._serve, name="worker", daemon=True)
 
     def start(self) -> None:
         """Begin to take work."""
@@ -43,12 +43,43 @@ class WorkerProcess:
     def stop(self) -> None:
         """Take no more work, end what is under way, and close."""
         # Celery waits for its tasks, and these for the engine to wind down: so both at once.
-        controller = threading.Thread(target=self._controller.stop, name="worker-stop")
+        self._stopping.set()
+        controller = threading.Thread(target=self._stop_controller, name="worker-stop")
         controller.start()
         self.engine.wind_down()
         controller.join()
-        self._thread.join()
         self.engine.close()
+
+    def _made_controller(self) -> Any:
+        """Return a Celery worker that works with this process's engine."""
+        app = create_celery(self._settings)
+        register(app, self.engine)
+        return WorkController(
+            app=app,
+            pool_cls="threads",
+            concurrency=THREADS,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+
+    def _serve(self) -> None:
+        """Run a Celery worker; one that ends by itself is followed by another.
+
+        A message between delivery and acknowledgement when Redis goes away is one that kombu
+        fails to give back, which ends Celery's consumer for good.
+        """
+        while not self._stopping.is_set():
+            self._controller.start()
+            if not self._stopping.wait(AGAIN_S):
+                log.warning("Celery's worker ended by itself; another takes its place")
+                self._controller = self._made_controller()
+
+    def _stop_controller(self) -> None:
+        """Stop Celery's worker, and one that may be starting at this moment."""
+        while self._thread.is_alive():
+            self._controller.stop()
+            self._thread.join(STOP_POLL_S)
 
 
 class BeatProcess:
