@@ -32,6 +32,7 @@ from core.analyses.refusals import refusals
 from core.analyses.selection import Selection
 from core.analyses.stability import stability
 from core.db import Base, Database, utc_now
+from core.rules.profiles import Profile
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import RequestState, Status
 from core.tables import Dataset, Job, Model, Prediction, Request, Run, Sample, Score, Template
@@ -65,6 +66,7 @@ def fill(session: Session, samples: int) -> None:
         modality=spec.modality,
         spec=spec.model_dump(mode="json"),
         sample_count=samples,
+        profile=Profile(samples, 0, ()).to_json(),
     )
     model = Model(name="fer", spec=fer.model_dump(mode="json"))
     template = Template(
@@ -72,7 +74,7 @@ def fill(session: Session, samples: int) -> None:
     )
     session.add_all([dataset, model, template])
     session.flush()
-    job = Job(dataset_id=dataset.id, submission={"tags": {}})
+    job = Job(dataset_id=dataset.id, submission={"tags": {}}, quote={})
     session.add(job)
     session.flush()
     rng = np.random.default_rng(0)
