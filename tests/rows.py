@@ -81,9 +81,11 @@ def model(session: Session, name: str = "local", **spec: Any) -> Model:
     return made
 
 
-def template(session: Session, task: Task = Task.TWEET_SENTIMENT) -> Template:
+def template(
+    session: Session, task: Task = Task.TWEET_SENTIMENT, modality: Modality = Modality.TEXT
+) -> Template:
     made = Template(
-        task=task, modality=Modality.TEXT, name="plain", version=1, text="Which of {labels}?"
+        task=task, modality=modality, name="plain", version=1, text="Which of {labels}?"
     )
     session.add(made)
     session.flush()

@@ -44,10 +44,7 @@ def span(
         (span(Load(100, 0), rpm=60, rpd=100), Span(101.0, Bound.RPM)),
         (span(Load(101, 0), rpm=60, rpd=100), Span(DAY + 2.0, Bound.RPD)),
         (span(Load(250, 0), rpm=60, rpd=100), Span(2 * DAY + 51.0, Bound.RPD)),
-        (
-            span(Load(250, 0), rpm=60, rpd=100, credentials=3),
-            Span(pytest.approx(84.333), Bound.RPM),
-        ),
+        (span(Load(270, 0), rpm=60, rpd=100, credentials=3), Span(91.0, Bound.RPM)),
         (span(Load(100, 0), used=40, rpm=60, rpd=100), Span(DAY + 41.0, Bound.RPD)),
         (span(Load(60, 0), used=40, rpm=60, rpd=100), Span(61.0, Bound.RPM)),
         (span(Load(60, 0), used=900, rpm=60, rpd=100), Span(DAY + 61.0, Bound.RPD)),

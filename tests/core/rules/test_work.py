@@ -46,8 +46,10 @@ def built(of: Asking, samples: list[Sample]) -> list[Prompt]:
             noun=noun(condition.modality),
         )
         items = []
-        for name, (text, *sides) in zip(names(condition.modality, len(batch)), batch, strict=True):
-            shown = fitted(*sides, condition.longest_side)
+        for name, (text, width, height) in zip(
+            names(condition.modality, len(batch)), batch, strict=True
+        ):
+            shown = fitted(width, height, condition.longest_side)
             items.append(Item(name, (Picture(b"", "image/png", *shown, "", ""),), text))
         prompts.append(Prompt(said, tuple(items)))
     return prompts
