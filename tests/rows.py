@@ -83,9 +83,13 @@ def model(session: Session, name: str = "local", **spec: Any) -> Model:
     return made
 
 
-def template(session: Session, task: Task = Task.TWEET_SENTIMENT) -> Template:
+def template(session: Session, task: Task = Task.TWEET_SENTIMENT, *, version: int = 1) -> Template:
     made = Template(
-        task=task, modality=Modality.TEXT, name="plain", version=1, text="Which of {labels}?"
+        task=task,
+        modality=Modality.TEXT,
+        name="plain",
+        version=version,
+        text=f"Which of {{labels}}? {version}",
     )
     session.add(made)
     session.flush()
@@ -207,6 +211,8 @@ def finished(
     model: Model | None = None,
     repeat: int = 1,
     batch_size: int = 4,
+    batch_asked: int | None = None,
+    samples_of: Run | None = None,
     **condition: Any,
 ) -> Run:
     """Add a completed run to a job, with these answers in the order of the dataset.
@@ -227,6 +233,8 @@ def finished(
         position=100 + repeat,
         seed=0,
         batch_size=batch_size,
+        batch_asked=batch_asked,
+        samples_of=None if samples_of is None else samples_of.id,
         samples=len(answers),
         answered=answered,
         refused=len(answers) - answered,

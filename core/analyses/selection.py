@@ -31,7 +31,7 @@ class Selection:
 
 
 def chosen(session: Session, selection: Selection) -> list[RunDetail]:
-    """Return the selected runs by dataset, model, condition and repeat.
+    """Return the selected runs by dataset, model, condition, batch size and repeat.
 
     Runs that are named may stand anywhere; filters alone choose those that completed, so that no
     half-done run slips into a comparison. Raises NotFound for a run that does not exist.
@@ -74,7 +74,7 @@ def _refuse_unknown(selection: Selection, details: Sequence[RunDetail]) -> None:
             raise NotFound(f"no run {min(missing)}; GET /v1/runs lists them")
 
 
-def _order(detail: RunDetail) -> tuple[str, str, str, str, str, int, str]:
+def _order(detail: RunDetail) -> tuple[str, str, str, str, str, int, int, str]:
     run = detail.run
     return (
         detail.dataset.task,
@@ -82,6 +82,7 @@ def _order(detail: RunDetail) -> tuple[str, str, str, str, str, int, str]:
         detail.dataset.digest,
         detail.model,
         str(sorted(run.condition.items(), key=lambda item: item[0])),
+        run.batch_size,
         run.repeat,
         str(run.id),
     )

@@ -52,7 +52,8 @@ Colors = Annotated[list[Color] | None, typer.Option(help="Repeatable.")]
 Details = Annotated[list[Detail] | None, typer.Option(help="Repeatable.")]
 Repeats = Annotated[int | None, typer.Option(min=1, help="Runs of each kind. Default: 1.")]
 BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Samples in a request. Default: by modality.")
+    list[int] | None,
+    typer.Option(min=1, help="Samples in a request. Default: by modality; repeatable."),
 ]
 SampleLimit = Annotated[
     int | None, typer.Option(min=1, help="Only so many samples, drawn by the seed.")
@@ -74,6 +75,7 @@ Follow = Annotated[bool, typer.Option("--watch", help="Watch it until it ends.")
         "gerbench jobs submit --dataset my-faces --model gpt-4o --limit 100 --watch",
         "gerbench jobs submit --dataset my-faces --model gpt-4o --model local"
         " --color rgb --color gray --repeats 3 --tag paper=table-9",
+        "gerbench jobs submit --dataset my-faces --model gpt-4o --batch-size 1 --batch-size 20",
         "gerbench jobs submit --file job.json --idempotency-key table-9",
     ),
 )
@@ -108,7 +110,7 @@ def submit_job(
         models=model,
         conditions=conditions,
         repeats=repeats,
-        batch_size=batch_size,
+        batch_size=batch_size[0] if batch_size and len(batch_size) == 1 else batch_size,
         sample_limit=limit,
         seed=seed,
         priority=priority,
