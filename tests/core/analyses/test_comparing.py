@@ -29,7 +29,7 @@ def test_answers_are_codes_by_run_and_sample(database: Database, job: Job) -> No
         ]
         of = answers.of_runs(session, progress.of_runs(session, runs))
 
-    assert of.labels == (A, H, S)
+    assert of.classes == (A, H, S)
     assert of.target.tolist() == [0, 1, 2, 0, 1, 2]
     assert of.given.tolist() == [[0, 1, 2, 3, MISSING, 0], [1, 1, *[MISSING] * 4]]
     assert (np.diff(of.samples) > 0).all()
