@@ -35,7 +35,7 @@ def figure(analysis: Stability, look: Look) -> Figure:
         Panel("flip rate, %", lines(_flips), ("%",), floor=0, ceiling=100),
         Panel("accuracy, %", lines(_spread), ("%",), floor=0, ceiling=100),
     ]
-    return chart(look, TITLE, shared(places), _notes(places), groups=groups, panels=panels).figure
+    return chart(look, TITLE, shared(places), _note(places), groups=groups, panels=panels).figure
 
 
 def _kappa(of: Repeats, hue: int) -> Line:
@@ -71,7 +71,7 @@ def _spread(of: Repeats, hue: int) -> Line:
     return Line(tuple(marks), (percent(found.mean),))
 
 
-def _notes(places: tuple[Repeats, ...]) -> str:
+def _note(places: tuple[Repeats, ...]) -> str:
     runs = counted([len(of.runs) for of in places])
     n = counted([of.samples for of in places])
     return (

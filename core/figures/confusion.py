@@ -55,7 +55,7 @@ def figure(analysis: Classes, look: Look) -> Figure:
         lines = max(len(heads[n]) for n in row) + 1
         tall = max(sizes.tall(len(heats[n].rows)) for n in row)
         tops.append(tops[-1] + lines * LINE + 0.06 + tall + 0.1)
-    sheet = Sheet(look, TITLE, about, _notes(look), height=tops[-1])
+    sheet = Sheet(look, TITLE, about, _note(look), height=tops[-1])
     for top, row in zip(tops, rows, strict=False):
         lines = max(len(heads[n]) for n in row)
         for place, n in enumerate(row):
@@ -104,7 +104,7 @@ def _titles(matrices: tuple[Matrix, ...]) -> tuple[list[str], str]:
     ], about
 
 
-def _notes(look: Look) -> str:
+def _note(look: Look) -> str:
     return (
         f"Targets in rows, answers in columns. {SAID[look.normalise]} Set apart: answers outside"
         " the labels (other), and samples without an answer. Repeats are added up."

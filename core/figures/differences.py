@@ -93,7 +93,7 @@ def _drawn(rows: list[Compared], look: Look, title: str, about: str) -> Figure:
         heads if wide else heads[:1],
         zero=True,
     )
-    return chart(look, title, about, _notes(rows), groups=groups, panels=[panel]).figure
+    return chart(look, title, about, _note(rows), groups=groups, panels=[panel]).figure
 
 
 def _line(row: Compared, *, wide: bool) -> Line:
@@ -109,10 +109,10 @@ def _line(row: Compared, *, wide: bool) -> Line:
     return Line(marks, cells if wide else cells[:1])
 
 
-def _notes(rows: list[Compared]) -> list[str]:
+def _note(rows: list[Compared]) -> str:
     n = counted([row.comparison.samples for row in rows])
-    return [
+    return (
         "Points: second run less first, over the samples that both scored; bars: 95 % interval of"
         f" a paired bootstrap. n = {n}. McNemar's test is of accuracy, exact, and not corrected"
         " for the number of rows."
-    ]
+    )

@@ -47,6 +47,6 @@ def drawn(analysis: Analysis, look: Look) -> bytes:
     """Return an analysis as a figure; the same analysis gives the same bytes.
 
     Raises InvalidInput for more than a figure can show. Loads matplotlib when it is called first:
-    0.3 s and 36 MB that a service without figures does not spend (docs/adr/0010-figures.md).
+    0.4 s and 30 MB that a service without figures does not spend (docs/adr/0010-figures.md).
     """
     return cast("bytes", import_module("core.figures.rendering").rendered(analysis, look))

@@ -27,17 +27,15 @@ def figure(analysis: Varying, look: Look) -> Figure:
         lines = [_line(series[n], label, hue[n]) for n, label in zip(numbers, told, strict=True)]
         below = metric + (f"; {flips} % flip" if flips else "")
         facets.append(Facet(name, below, lines))
-    ticks = sorted({x for facet in facets for line in facet.lines for x in line.xs})
     sheet = grid(
         look,
         TITLE,
         shared(series),
-        _notes(series),
+        _note(series),
         facets,
         columns=2 if look.width is Width.COLUMN else 3,
         x="frames",
         y="headline metric, %",
-        ticks=ticks,
     )
     return sheet.figure
 
@@ -58,10 +56,8 @@ def _line(series: Series, label: str, hue: int) -> Points:
     )
 
 
-def _notes(series: tuple[Series, ...]) -> list[str]:
+def _note(series: tuple[Series, ...]) -> str:
     n = counted([point.samples // len(point.runs) for one in series for point in one.points])
     answered = [p.coverage for one in series for p in one.points if p.coverage is not None]
-    notes = [f"Points: mean over repeats, bars: 95 % interval. n = {n} samples a run."]
-    if answered:
-        notes.append(f"Answered: {percent(min(answered))} to {percent(max(answered))} %.")
-    return notes
+    reach = f"; {percent(min(answered))} to {percent(max(answered))} % answered" if answered else ""
+    return f"Points: mean over repeats, bars: 95 % interval. n = {n} samples a run{reach}."

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from core.figures.drawing import Look
 from core.figures.sheet import (
@@ -27,6 +28,7 @@ from core.rules.statistics import Interval
 
 MAX_PANELS = 36
 LEFT, BELOW, BETWEEN = 0.34, 0.32, 0.14
+WIDEST = 3.3
 LOWEST, HIGHEST = 1.15, 2.0
 """Of a panel without its heading and axis; between them half as high as wide."""
 
@@ -64,12 +66,12 @@ def grid(
     columns: int,
     x: str,
     y: str,
-    ticks: Sequence[float] | None = None,
 ) -> Sheet:
-    """Return a sheet of panels with common axes: x as it says, y in percent."""
+    """Return a sheet of panels with common axes: x counts, y is in percent."""
     bounded(len(facets), MAX_PANELS, "panels")
     columns = min(columns, len(facets))
     wide = (INCHES[look.width] - 2 * MARGIN - BETWEEN * (columns - 1)) / columns
+    wide = min(WIDEST, wide)
     heads = [wrapped(facet.title, wide, BODY) for facet in facets]
     head = LINE * (max(map(len, heads)) + any(facet.below for facet in facets)) + 0.06
     keys = max(len(facet.lines) for facet in facets)
@@ -86,21 +88,18 @@ def grid(
             style = {"weight": "bold"} if strong else {"color": FAINT, "size": SMALL}
             sheet.text(left, top + LINE * (line + 0.5), text, **style)
         axes = sheet.axes(left + LEFT, top + head, wide - LEFT, tall)
-        _frame(axes, limits, x, y if number % columns == 0 else "", ticks)
+        _frame(axes, limits, x, y if number % columns == 0 else "")
         _draw(axes, facet)
         if keys > 1:
             _keys(sheet, facet, left + LEFT, top + head + tall + BELOW, wide - LEFT)
     return sheet
 
 
-def _frame(
-    axes: Axes, limits: tuple[Interval, Interval], x: str, y: str, ticks: Sequence[float] | None
-) -> None:
+def _frame(axes: Axes, limits: tuple[Interval, Interval], x: str, y: str) -> None:
     across, up = limits
     axes.set_xlim(across)
     axes.set_ylim(up)
-    if ticks is not None:
-        axes.set_xticks(ticks)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(axis="y", color=RULE, linewidth=0.5)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(x, fontsize=BODY, color=INK, labelpad=1.5)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import LinearSegmentedColormap
 
 from core.figures.sheet import BODY, INK, LINE, Sheet, cut, printable, width_of
 from core.rules.metrics import Floats
 
-SHADES = ListedColormap(colormaps["Blues"](np.linspace(0.0, 0.95, 256)))
+SHADES = LinearSegmentedColormap.from_list("blues", colormaps["Blues"](np.linspace(0, 0.95, 20)))
 """Lightness falls evenly, so that it is read in gray as in color."""
 TALLEST, WIDEST = 0.24, 0.62
 """Of a cell, in inches."""

@@ -1,11 +1,13 @@
-"""Main results: every model on every dataset, with its interval, between the baselines."""
+"""Main results: every model on every dataset, between the baselines and the published systems."""
+
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
 from core.analyses.figures import Cell
 from core.analyses.main_results import MainResults
 from core.figures.drawing import Look, Width
-from core.figures.rows import Line, Mark, Panel, chart
+from core.figures.rows import Kind, Line, Mark, Panel, chart
 from core.figures.sheet import blank
 from core.figures.words import (
     NAMES,
@@ -14,53 +16,40 @@ from core.figures.words import (
     hues,
     labels,
     percent,
+    points,
     several_models,
     shared,
 )
+from core.rules.statistics import Interval
 
 TITLE = "Main results"
 
 
 def figure(analysis: MainResults, look: Look) -> Figure:
-    """Return a row for each cell: headline metric, interval, baselines, n and coverage."""
+    """Return a row for each cell: headline metric, interval, baselines, references, n, coverage."""
     cells = analysis.cells
     if not cells:
         return blank(look, TITLE, "No runs in this selection")
-    groups, order = {}, []
+    groups: dict[str, list[str]] = {}
+    order: list[int] = []
     models = several_models(cells)
     for name, numbers in grouped(cells).items():
         metric = NAMES[cells[numbers[0]].headline]
         shown = labels([cells[n] for n in numbers], models=models)
         groups[name if metric == "accuracy" else f"{name} ({metric})"] = shown
         order += numbers
-    hue = hues(cells)
-    wide = look.width is Width.PAGE
-    lines = [_line(cells[n], hue[n], wide=wide) for n in order]
+    hue, columns = hues(cells), _columns(cells, look)
     panel = Panel(
         "headline metric, %",
-        lines,
-        heads=("%", "95 % interval", "n", "answered, %") if wide else ("%",),
+        [Line(_marks(cells[n], hue[n]), _texts(cells[n], columns)) for n in order],
+        heads=columns,
         limits=(0, 100),
     )
-    return chart(
-        look, TITLE, shared(cells), _notes(cells, wide=wide), groups=groups, panels=[panel]
-    ).figure
+    note = _note(cells, look)
+    return chart(look, TITLE, shared(cells), note, groups=groups, panels=[panel]).figure
 
 
-def _line(cell: Cell, hue: int, *, wide: bool) -> Line:
-    main, marks = cell.main, []
-    if cell.majority is not None:
-        marks.append(Mark(100 * cell.majority, kind="majority"))
-    if cell.random is not None:
-        marks.append(Mark(100 * cell.random, kind="random"))
-    if main.mean is not None:
-        marks.append(Mark(100 * main.mean, in_percent(main.ci95), hue=hue))
-    ci = "" if main.ci95 is None else f"{percent(main.ci95[0])}–{percent(main.ci95[1])}"
-    cells = (percent(main.mean), ci, size(cell), percent(cell.coverage))
-    return Line(tuple(marks), cells if wide else cells[:1])
-
-
-def in_percent(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+def in_percent(interval: Interval | None) -> Interval | None:
     """Return an interval of fractions in percent."""
     return None if interval is None else (100 * interval[0], 100 * interval[1])
 
@@ -72,14 +61,54 @@ def size(cell: Cell) -> str:
     return each if runs == 1 else f"{each} × {runs}"
 
 
-def _notes(cells: tuple[Cell, ...], *, wide: bool) -> list[str]:
-    notes = [
+def _columns(cells: Sequence[Cell], look: Look) -> tuple[str, ...]:
+    if look.width is Width.COLUMN:
+        return ("%",)
+    if any(cell.best_supervised for cell in cells):
+        return ("%", "95 % interval", "Δ best", "n", "answered, %")
+    return ("%", "95 % interval", "n", "answered, %")
+
+
+def _texts(cell: Cell, columns: tuple[str, ...]) -> tuple[str, ...]:
+    ci95, best = cell.main.ci95, cell.best_supervised
+    texts = {
+        "%": percent(cell.main.mean),
+        "95 % interval": "" if ci95 is None else "–".join(map(percent, ci95)),
+        "Δ best": points(best.delta) if best else "",
+        "n": size(cell),
+        "answered, %": percent(cell.coverage),
+    }
+    return tuple(texts[column] for column in columns)
+
+
+def _marks(cell: Cell, hue: int) -> tuple[Mark, ...]:
+    """Return the marks of a row, from the lowest layer to the highest."""
+    baselines: tuple[tuple[Kind, float | None], ...] = (
+        ("majority", cell.majority),
+        ("random", cell.random),
+    )
+    marks = [Mark(100 * value, kind=kind) for kind, value in baselines if value is not None]
+    marks += [
+        Mark(100 * each.value, kind="open")
+        for each in cell.references
+        if each.metric == cell.headline and each.kind == "supervised"
+    ]
+    if cell.main.mean is not None:
+        marks.append(Mark(100 * cell.main.mean, in_percent(cell.main.ci95), hue=hue))
+    return tuple(marks)
+
+
+def _note(cells: Sequence[Cell], look: Look) -> str:
+    note = (
         "Points: mean over repeats, bars: 95 % interval. Ticks: baselines, solid: majority class,"
         " dotted: uniform guess."
-    ]
-    if not wide:
-        n = counted([cell.samples // len(cell.runs) for cell in cells])
-        answered = [100 * cell.coverage for cell in cells if cell.coverage is not None]
-        reach = f"; {min(answered):.2f} to {max(answered):.2f} % answered" if answered else ""
-        notes.append(f"n = {n} samples a run{reach}.")
-    return notes
+    )
+    if any(cell.best_supervised for cell in cells):
+        note += " Open diamonds: published supervised systems"
+        note += "; Δ: distance to the best of them." if look.width is Width.PAGE else "."
+    if look.width is Width.PAGE:
+        return note
+    n = counted([cell.samples // len(cell.runs) for cell in cells])
+    answered = [cell.coverage for cell in cells if cell.coverage is not None]
+    reach = f"; {percent(min(answered))} to {percent(max(answered))} % answered" if answered else ""
+    return f"{note} n = {n} samples a run{reach}."

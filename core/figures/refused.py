@@ -24,7 +24,7 @@ def figure(analysis: Refusals, look: Look) -> Figure:
     bounded(len(heat.columns), MAX_COLUMNS, "columns")
     sizes = frame([heat], INCHES[look.width] - 2 * MARGIN)
     about = "" if several_models(places) else places[0].model
-    sheet = Sheet(look, TITLE, about, _notes(places), height=sizes.tall(len(heat.rows)))
+    sheet = Sheet(look, TITLE, about, _note(places), height=sizes.tall(len(heat.rows)))
     draw(sheet, heat, sizes, MARGIN, 0.04)
     return sheet.figure
 
@@ -54,11 +54,11 @@ def _heat(places: tuple[RefusalShare, ...]) -> Heat:
     )
 
 
-def _notes(places: tuple[RefusalShare, ...]) -> list[str]:
+def _note(places: tuple[RefusalShare, ...]) -> str:
     total, refused = sum(p.samples for p in places), sum(p.refused for p in places)
     n = counted([place.samples for place in places])
-    return [
+    return (
         f"Refused of all samples with an outcome, %; blank: not run. {refused:,} of {total:,};"
         f" n = {n} for each model and condition. Repeats and other parts of the condition are"
         " added up."
-    ]
+    )

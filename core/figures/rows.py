@@ -219,14 +219,14 @@ def _mark(axes: Axes, mark: Mark, y: float) -> None:
         return
     if mark.interval is not None:
         axes.plot(mark.interval, [y, y], color=color, linewidth=0.9, clip_on=False, zorder=3)
-    face = "white" if mark.kind == "open" else color
+    is_open = mark.kind == "open"
     axes.plot(
         [mark.value],
         [y],
-        marker=shape if mark.kind == "point" else "d",
+        marker="d" if is_open else shape,
         markersize=3.2,
-        markerfacecolor=face,
-        markeredgecolor=color if mark.kind == "point" else INK,
+        markerfacecolor="white" if is_open else color,
+        markeredgecolor=INK if is_open else color,
         markeredgewidth=0.6,
         linestyle="none",
         clip_on=False,

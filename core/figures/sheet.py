@@ -28,6 +28,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What XML does not take."""
+BREAK = re.compile("(?<!=) +(?![=%])")
+"""Where a line may end: not within `n = 3` or `95 %`."""
 
 
 class Sheet:
@@ -36,9 +38,7 @@ class Sheet:
     Places are counted from the left and from the top of what lies between title and note.
     """
 
-    def __init__(
-        self, look: Look, title: str, about: str, note: str, *, height: float
-    ) -> None:
+    def __init__(self, look: Look, title: str, about: str, note: str, *, height: float) -> None:
         self.width = INCHES[look.width]
         inner = self.width - 2 * MARGIN
         heads = wrapped(about, inner, BODY)
@@ -105,7 +105,7 @@ def width_of(text: str, size: float, weight: str = "normal") -> float:
 def wrapped(text: str, width: float, size: float) -> list[str]:
     """Return a text as lines that fit; a word that does not is cut."""
     lines: list[str] = []
-    for word in printable(text).split():
+    for word in filter(None, BREAK.split(printable(text))):
         joined = f"{lines[-1]} {word}" if lines else word
         if lines and width_of(joined, size) <= width:
             lines[-1] = joined

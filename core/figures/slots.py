@@ -34,18 +34,18 @@ def figure(analysis: Position, look: Look) -> Figure:
             _facet(places[n], f"{name} {label}".strip(), hue[n])
             for n, label in zip(numbers, told, strict=True)
         ]
-    notes = [
+    note = (
         "Points: share of right answers, bars: 95 % interval (Wilson); dashed: all slots together."
         f" n = {counted([s.samples for p in places for s in p.slots if s.samples])} a slot."
         " Slots are counted from 0; p: chi-square test that being right is independent of the slot."
-    ]
+    )
     sheet = grid(
         look,
         TITLE,
         shared(places),
-        notes,
+        note,
         facets,
-        columns=1 if look.width is Width.COLUMN else 3,
+        columns=2 if look.width is Width.COLUMN else 3,
         x="slot",
         y="accuracy, %",
     )

@@ -40,7 +40,7 @@ def figure(analysis: Varying, look: Look) -> Figure:
     heads = ("%", "n", "answered, %") if look.width is Width.PAGE else ("%",)
     panel = Panel("headline metric, %", lines, heads, floor=0, ceiling=100)
     about = shared(series)
-    return chart(look, title, about, _notes(series), groups=groups, panels=[panel]).figure
+    return chart(look, title, about, _note(series), groups=groups, panels=[panel]).figure
 
 
 def _heading(name: str, label: str, series: Series) -> str:
@@ -55,12 +55,12 @@ def _line(point: Point, hue: int, *, wide: bool) -> Line:
     return Line(marks, cells if wide else cells[:1])
 
 
-def _notes(series: tuple[Series, ...]) -> list[str]:
+def _note(series: tuple[Series, ...]) -> str:
     n = counted([point.samples // len(point.runs) for one in series for point in one.points])
     flips = [one.flip_rate for one in series if one.flip_rate is not None]
-    notes = [f"Points: mean over repeats, bars: 95 % interval. n = {n} samples a run."]
-    if flips:
-        low, high = percent(min(flips)), percent(max(flips))
-        reach = low if low == high else f"{low} to {high}"
-        notes.append(f"Samples whose answer changes within a series: {reach} %.")
-    return notes
+    note = f"Points: mean over repeats, bars: 95 % interval. n = {n} samples a run."
+    if not flips:
+        return note
+    low, high = percent(min(flips)), percent(max(flips))
+    reach = low if low == high else f"{low} to {high}"
+    return f"{note} Samples whose answer changes within a series: {reach} %."
