@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from api import cursors
 from api.deps import DatabaseDep, PageDep
+from api.kept import Answer, AskedDep
 from api.schemas.analyses import (
     CaseOut,
     CaseQuery,
@@ -21,8 +22,6 @@ from api.schemas.problem import problems
 from core.analyses import cases, varying
 from core.analyses.classes import By, Classes, classes
 from core.analyses.comparing import Pairwise, pairwise
-from core.analyses.figures import Analysis
-from core.analyses.kept import Kept
 from core.analyses.main_results import MainResults, main_results
 from core.analyses.position import Position, position
 from core.analyses.refusals import Refusals, refusals
@@ -47,9 +46,6 @@ def _content(formats: Iterable[Format]) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {TYPES[each].partition(";")[0]: {} for each in formats}}}
 
 
-KEPT = Kept()
-"""Of this process."""
-
 router = APIRouter(
     prefix="/analyses", tags=["analyses"], responses={**_content(TYPES), **problems(404)}
 )
@@ -57,96 +53,76 @@ router = APIRouter(
 SelectionDep = Annotated[SelectionQuery, Depends()]
 ShownDep = Annotated[ShownQuery, Depends()]
 TableDep = Annotated[TableQuery, Depends()]
+NormaliseQuery = Annotated[
+    Normalise, Query(description="What the cells of a figure show: shares, or counts")
+]
 CaseDep = Annotated[CaseQuery, Depends()]
 
 
 @router.get("/main", summary="Main results", response_model=MainResults)
-def get_main(database: DatabaseDep, query: SelectionDep, shown: ShownDep) -> Any:
+def get_main(asked: AskedDep, shown: ShownDep) -> Any:
     """Return datasets x models: every metric with its interval, baselines, coverage."""
-    with database.read() as session:
-        found = KEPT.answer(session, query.selection, main_results, "main_results")
-    return _shown(found, shown)
+    return _shown(asked.answer(MainResults, main_results, "main"), shown)
 
 
 @router.get("/temporal", summary="Frames", response_model=Varying)
-def get_temporal(database: DatabaseDep, query: SelectionDep, shown: ShownDep) -> Any:
+def get_temporal(asked: AskedDep, shown: ShownDep) -> Any:
     """Return how the figures change with the number of frames."""
-    with database.read() as session:
-        found = KEPT.answer(session, query.selection, varying.temporal, "temporal")
-    return _shown(found, shown)
+    return _shown(asked.answer(Varying, varying.temporal, "temporal"), shown)
 
 
 @router.get("/fusion", summary="Text, video, both", response_model=Varying)
-def get_fusion(database: DatabaseDep, query: SelectionDep, shown: ShownDep) -> Any:
+def get_fusion(asked: AskedDep, shown: ShownDep) -> Any:
     """Return how the figures change with what is shown of a sample."""
-    with database.read() as session:
-        found = KEPT.answer(session, query.selection, varying.fusion, "fusion")
-    return _shown(found, shown)
+    return _shown(asked.answer(Varying, varying.fusion, "fusion"), shown)
 
 
 @router.get("/templates", summary="Wording of the prompt", response_model=Varying)
-def get_template_analysis(database: DatabaseDep, query: SelectionDep, shown: ShownDep) -> Any:
+def get_template_analysis(asked: AskedDep, shown: ShownDep) -> Any:
     """Return the spread over templates, and which samples flip."""
-    with database.read() as session:
-        found = KEPT.answer(session, query.selection, varying.templates, "templates")
-    return _shown(found, shown)
+    return _shown(asked.answer(Varying, varying.templates, "templates"), shown)
 
 
 @router.get("/color", summary="Color against gray", response_model=Varying)
-def get_color(database: DatabaseDep, query: SelectionDep, shown: ShownDep) -> Any:
+def get_color(asked: AskedDep, shown: ShownDep) -> Any:
     """Return what color is worth, sample by sample."""
-    with database.read() as session:
-        found = KEPT.answer(session, query.selection, varying.color, "color")
-    return _shown(found, shown)
+    return _shown(asked.answer(Varying, varying.color, "color"), shown)
 
 
 @router.get("/stability", summary="Repeats", response_model=Stability)
-def get_stability(database: DatabaseDep, query: SelectionDep, shown: ShownDep) -> Any:
+def get_stability(asked: AskedDep, shown: ShownDep) -> Any:
     """Return how far the repeats of each condition agree."""
-    with database.read() as session:
-        found = KEPT.answer(session, query.selection, stability, "stability")
-    return _shown(found, shown)
+    return _shown(asked.answer(Stability, stability, "stability"), shown)
 
 
 @router.get("/pairwise", summary="Two runs", response_model=Pairwise)
-def get_pairwise(database: DatabaseDep, query: SelectionDep, shown: ShownDep) -> Any:
+def get_pairwise(asked: AskedDep, shown: ShownDep) -> Any:
     """Return every pair of the selected runs over one dataset, compared sample by sample."""
-    with database.read() as session:
-        found = KEPT.answer(session, query.selection, pairwise, "pairwise")
-    return _shown(found, shown)
+    return _shown(asked.answer(Pairwise, pairwise, "pairwise"), shown)
 
 
 @router.get("/classes", summary="Confusion", response_model=Classes)
 def get_classes(
-    database: DatabaseDep,
-    query: SelectionDep,
+    asked: AskedDep,
     shown: ShownDep,
     by: By = "condition",
-    normalise: Annotated[
-        Normalise, Query(description="What the cells of a figure show: shares, or counts")
-    ] = Normalise.ROWS,
+    normalise: NormaliseQuery = Normalise.ROWS,
 ) -> Any:
     """Return confusion matrices, the figures of each class, and the most confused pairs."""
-    with database.read() as session:
-        counted = partial(classes, by=by)
-        found = KEPT.answer(session, query.selection, counted, "classes", by)
+    found = asked.answer(Classes, partial(classes, by=by), "classes", by=by)
     return _shown(found, shown, normalise)
 
 
 @router.get("/refusals", summary="Refusals", response_model=Refusals)
-def get_refusals(database: DatabaseDep, query: SelectionDep, shown: ShownDep) -> Any:
+def get_refusals(asked: AskedDep, shown: ShownDep) -> Any:
     """Return what was refused where, which samples, and what the refusals cost."""
-    with database.read() as session:
-        found = KEPT.answer(session, query.selection, refusals, "refusals")
-    return _shown(found, shown)
+    return _shown(asked.answer(Refusals, refusals, "refusals"), shown)
 
 
 @router.get("/position", summary="Place in the batch", response_model=Position)
-def get_position(database: DatabaseDep, query: SelectionDep, shown: ShownDep) -> Any:
+def get_position(asked: AskedDep, shown: ShownDep) -> Any:
     """Return accuracy by slot in the batch, and what another batch size changes."""
-    with database.read() as session:
-        found = KEPT.answer(session, query.selection, position, "position")
-    return _shown(found, shown)
+    return _shown(asked.answer(Position, position, "position"), shown)
 
 
 @router.get(
@@ -179,17 +155,17 @@ def list_cases(
 
 
 def _shown(
-    analysis: Analysis, shown: ShownQuery, normalise: Normalise = Normalise.ROWS
-) -> Analysis | Response:
+    answer: Answer[Any], shown: ShownQuery, normalise: Normalise = Normalise.ROWS
+) -> Response:
     """Return an analysis as it was asked for; raises InvalidInput for a table of a figure."""
     if shown.format is Format.JSON:
-        return analysis
+        return Response(answer.body, media_type="application/json")
     look = shown.look(normalise)
     if look is None:
-        return _rendered(analysis.tables(), shown)
+        return _rendered(answer.analysis.tables(), shown)
     if shown.table is not None:
         raise InvalidInput("a figure shows no one table: leave out `table`, or ask for a table")
-    return Response(drawn(analysis, look), media_type=TYPES[shown.format])
+    return Response(drawn(answer.analysis, look), media_type=TYPES[shown.format])
 
 
 def _rendered(tables: Sequence[Table], shown: ShownQuery | TableQuery) -> Response:
