@@ -262,12 +262,20 @@ def test_an_audit_tells_whether_batching_changed_answers(
     assert nulls(compared) == set()
 
 
+SHOWN = ("main", "stability", "templates", "color", "classes", "refusals", "position")
+
+
 @pytest.mark.parametrize("form", ["csv", "markdown", "latex"])
 def test_every_analysis_is_printed(client: Client, job: Json, form: str) -> None:
-    names = ("main", "stability", "templates", "color", "classes", "refusals", "position", "cases")
-
     printed = {
-        name: client.text(path("analyses", name), job=job["id"], format=form) for name in names
+        name: client.content(path("analyses", name), job=job["id"], format=form)
+        for name in (*SHOWN, "cases")
     }
 
-    assert all(text.count("\n") > PLACES // 2 for text in printed.values())
+    assert all(text.count(b"\n") > PLACES // 2 for text in printed.values())
+
+
+def test_every_analysis_is_drawn(client: Client, job: Json) -> None:
+    drawn = [client.content(path("analyses", n), job=job["id"], format="svg") for n in SHOWN]
+
+    assert all(svg.startswith(b"<?xml") and svg.rstrip().endswith(b"</svg>") for svg in drawn)
