@@ -27,12 +27,17 @@ from core.providers import openai_chat
 from core.rules.classes import Classes
 from core.rules.frames import frame_indices
 from core.rules.pictures import MediaRef
-from core.rules.specs import Condition, ModelSpec
-from core.vocabulary import Color, Modality
+from core.rules.specs import Condition, DatasetSpec, ModelSpec
+from core.vocabulary import Color, Modality, Task
 from gerbench.clips import frames_of
 from gerbench.faces import film
 
-LABELS = ("happiness", "sadness")
+SPEC = DatasetSpec(
+    name="benchmark",
+    task=Task.FACIAL_EMOTION,
+    modality=Modality.IMAGE,
+    labels=("happiness", "sadness"),
+)
 MODEL = ModelSpec(name="benchmark", base_url="http://127.0.0.1/v1", model="gpt-4o")
 BATCH = 20
 IN_FLIGHT = 64
@@ -56,7 +61,7 @@ def context(modality: Modality, **values: Any) -> RunContext:
     """Return what the requests of a run have in common."""
     condition = Condition(modality=modality, template="default@1", **values)
     text = "Name the emotion in each of {count} pictures: {labels}."
-    return RunContext(condition, text, LABELS, Classes(LABELS, {}, signed=False))
+    return RunContext(condition, text, SPEC.labels, Classes.of(SPEC))
 
 
 IMAGES = context(Modality.IMAGE)
@@ -77,7 +82,7 @@ def photos(store: MediaStore, count: int) -> list[MediaRef]:
 
 def ours(store: MediaStore, refs: Sequence[MediaRef]) -> bytes:
     """Return the body of a request as a worker builds it."""
-    samples = [SampleInput(LABELS[0], None, None, (ref,)) for ref in refs]
+    samples = [SampleInput(SPEC.labels[0], None, None, (ref,)) for ref in refs]
     prompt = write(store, IMAGES, samples)
     return openai_chat.build(MODEL, prompt, IMAGES.condition.detail).content
 

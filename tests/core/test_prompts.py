@@ -8,9 +8,11 @@ from core.media import images, videos
 from core.media.store import MediaStore
 from core.prompts import RunContext, SampleInput, write
 from core.rules.classes import Classes
-from core.rules.specs import Condition
-from core.vocabulary import Color, Modality
+from core.rules.specs import Condition, DatasetSpec
+from core.vocabulary import Color, Modality, Task
 from tests import drawn
+
+SPEC = DatasetSpec(name="d", task=Task.FACIAL_EMOTION, modality=Modality.IMAGE, labels=("a", "b"))
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def context(modality: Modality, **values: object) -> RunContext:
     condition = Condition.model_validate(
         {"modality": modality, "template": "default@1", "color": Color.GRAY, **values}
     )
-    return RunContext(condition, "{count}: {labels}", ("a", "b"), Classes(("a", "b"), {}, False))
+    return RunContext(condition, "{count}: {labels}", SPEC.labels, Classes.of(SPEC))
 
 
 def photos(store: MediaStore) -> list[SampleInput]:

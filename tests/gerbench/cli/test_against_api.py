@@ -80,6 +80,20 @@ def test_a_model_is_added_changed_listed_and_removed(gerbench: Gerbench) -> None
     assert decoded(gerbench("models", "list", "--json")) == []
 
 
+def test_a_preset_is_found_and_used(gerbench: Gerbench) -> None:
+    shown = gerbench("models", "presets").stdout
+    add = ("models", "add", "--name", "far", "--preset", "azure", "--model", "gpt-4o")
+
+    refused = gerbench(*add, "--set", "resource=ours")
+    made = decoded(gerbench(*add, "--set", "resource=ours", "--set", "deployment=eu", "--json"))
+
+    assert "resource, deployment, api_version = 2024-10-21" in shown
+    assert len(decoded(gerbench("models", "presets", "--json"))) == 8
+    assert refused.exit_code == 1
+    assert "azure needs deployment" in refused.stderr
+    assert made["base_url"] == "https://ours.openai.azure.com/openai/deployments/eu"
+
+
 def test_what_the_service_refuses_is_told_in_its_words(gerbench: Gerbench) -> None:
     assert gerbench(*ADD).exit_code == 0
 
