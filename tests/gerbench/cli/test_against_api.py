@@ -270,6 +270,34 @@ def test_a_published_benchmark_is_imported(gerbench: Gerbench, tmp_path: Path) -
     assert "weighted_f1" in gerbench("datasets", "specs").stdout
 
 
+def test_an_analysis_goes_to_a_file_whose_ending_says_its_format(
+    gerbench: Gerbench, sqlite_database: Database, tmp_path: Path
+) -> None:
+    with sqlite_database.write.begin() as session:
+        dataset = rows.dataset(session, 3, name="faces")
+        job = rows.job(session, dataset, rows.model(session), rows.template(session))
+        rows.finished(session, job, list(rows.LABELS))
+    beginnings = {
+        "main.svg": b"<?xml",
+        "main.PNG": b"\x89PNG",
+        "main.md": b"**",
+        "main.tex": rb"\begin{table}",
+        "main.csv": b"dataset,",
+        "main.json": b"{",
+    }
+
+    for name, beginning in beginnings.items():
+        assert gerbench("analyses", "main", "--output", str(tmp_path / name)).exit_code == 0
+        assert (tmp_path / name).read_bytes().startswith(beginning)
+    counts = gerbench("analyses", "classes", "--format", "svg", "--normalise", "counts")
+    nowhere = gerbench("analyses", "main", "--output", str(tmp_path / "no" / "main.svg"))
+    cases = gerbench("analyses", "cases", "--format", "png")
+
+    assert ">1</text>" in counts.stdout
+    assert (nowhere.exit_code, "cannot be written" in nowhere.stderr) == (2, True)
+    assert (cases.exit_code, "'latex'" in cases.stderr) == (1, True)
+
+
 def test_analyses_are_printed_in_every_format(
     gerbench: Gerbench, sqlite_database: Database
 ) -> None:
