@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
+import orjson
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Enum,
     Integer,
     MetaData,
+    Table,
     TypeDecorator,
     create_engine,
     event,
@@ -86,6 +88,11 @@ class Base(DeclarativeBase):
     }
 
 
+def table(entity: type[Base]) -> Table:
+    """Return an entity's table, for statements that the ORM would only slow down."""
+    return cast("Table", entity.__table__)
+
+
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
     """Set up a SQLite connection; transactions are begun by `_begin_immediate`."""
     connection.isolation_level = None
@@ -105,7 +112,7 @@ def create_db_engine(url: str) -> Engine:
     writer was faster (SQLITE_BUSY_SNAPSHOT), whatever the busy timeout.
     """
     if url.startswith("sqlite"):
-        engine = create_engine(url)
+        engine = create_engine(url, json_serializer=_json, json_deserializer=orjson.loads)
         event.listen(engine, "connect", _prepare_sqlite)
 
         @event.listens_for(engine, "begin")
@@ -114,7 +121,19 @@ def create_db_engine(url: str) -> Engine:
             connection.exec_driver_sql(f"BEGIN {mode}")
 
         return engine
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        json_serializer=_json,
+        json_deserializer=orjson.loads,
+    )
+
+
+def _json(value: Any) -> str:
+    """Return a value as JSON; the encoder of the standard library takes five times as long."""
+    return orjson.dumps(value).decode()
 
 
 class Database:

@@ -109,7 +109,7 @@ class Call:
         opening = Opening(
             self.request, engine.owner, grant.credential, body.sent, body.sha256, utc_now()
         )
-        return await asyncio.wrap_future(engine.writer.write(opening))
+        return await engine.writer.write(opening)
 
     async def _settle(self, reading: Reading, sent: tuple[Opened, Exchange] | None) -> None:
         """Store what came back and what follows from it."""
@@ -129,7 +129,7 @@ class Call:
             [self.context.classes.right(s.target, s.number) for s in self.samples],
             heard,
         )
-        await asyncio.wrap_future(engine.writer.write(settlement))
+        await engine.writer.write(settlement)
 
     def _judge(self, reading: Reading) -> tuple[Verdict, str | None]:
         """Return what becomes of the request, and why where it is no plain answer."""

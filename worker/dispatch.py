@@ -147,7 +147,7 @@ class Slice:
         """Return a request that was not sent to the queue; no attempt counts."""
         verdict = Verdict(RequestState.DUE, wait_s=wait_s)
         settlement = Settlement(call.request, self._engine.owner, verdict, utc_now(), None)
-        await asyncio.wrap_future(self._engine.writer.write(settlement))
+        await self._engine.writer.write(settlement)
 
 
 async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = lambda: None) -> None:

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from uuid import UUID
 
+import uvloop
+
 from core.db import Database
 from core.limiter.factory import create_limiter
 from core.media.store import MediaStore
@@ -35,7 +37,6 @@ class Engine:
         self.store = MediaStore(settings.media)
         self.limiter = create_limiter(settings.broker)
         self.client = ProviderClient()
-        self.writer = Writer(self.database)
         self.owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
         """The name this process leases under; new for each start, so no two ever share it."""
         self.contexts: dict[UUID, RunContext] = {}
@@ -53,7 +54,8 @@ class Engine:
         self.stopping = asyncio.Event()
         self._slices: set[asyncio.Task[Any]] = set()
         self._threads = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
+        self.writer = Writer(self.database, self.loop)
         self._thread = threading.Thread(target=self.loop.run_forever, name="dispatch", daemon=True)
         self._thread.start()
 

@@ -7,6 +7,7 @@ patches for billing are not part of the rule.
 
 import math
 import re
+from functools import lru_cache
 from typing import Literal
 
 from core.rules.pictures import Prompt
@@ -55,12 +56,16 @@ def estimate(prompt: Prompt, detail: Detail, rule: ImageRule, max_tokens: int) -
 
     `max_tokens` counts in full: the provider sets it aside before it knows the answer's length.
     """
-    total = max_tokens + PART_OVERHEAD + text_tokens(prompt.instructions)
+    total = max_tokens + PART_OVERHEAD + _repeated(prompt.instructions)
     for item in prompt.items:
-        total += PART_OVERHEAD + text_tokens(item.name) + text_tokens(item.text or "")
+        total += PART_OVERHEAD + _repeated(item.name) + text_tokens(item.text or "")
         for picture in item.pictures:
             total += PART_OVERHEAD + image_tokens(rule, detail, picture.width, picture.height)
     return total
+
+
+_repeated = lru_cache(1024)(text_tokens)
+"""Of texts that stand in many requests."""
 
 
 def _tiles(width: int, height: int) -> int:
