@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 
@@ -10,7 +10,16 @@ from api.schemas.base import Body
 from core import credentials
 from core.canary import Check
 from core.rules.money import dollars
-from core.rules.specs import Capabilities, CredentialRef, Limits, ModelSpec, Prices
+from core.rules.specs import (
+    Auth,
+    Capabilities,
+    CredentialRef,
+    Limits,
+    ModelSpec,
+    Prices,
+    Wire,
+)
+from core.rules.tokens import ImageRule
 from core.tables import Model
 from core.vocabulary import Result
 
@@ -26,18 +35,21 @@ EXAMPLE: dict[str, Any] = {
 
 
 class ModelChange(Body):
-    """The fields to set; those within `limits`, `capabilities` and `prices` one by one."""
+    """The fields to set; those within objects one by one, where null takes a header out."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"limits": {"rpm": 300}}})
 
-    wire: Literal["openai-chat"] = "openai-chat"
+    wire: Wire = "openai-chat"
     base_url: HttpUrl | None = None
+    query: dict[str, str | None] | None = None
+    headers: dict[str, str | None] | None = None
+    auth: Auth | None = Field(None, description="null: as the wire's own provider wants it")
     model: str | None = None
     credentials: tuple[CredentialRef, ...] | None = None
     limits: Limits | None = None
     capabilities: Capabilities | None = None
     prices: Prices | None = Field(None, description="null: not known")
-    image_tokens: Literal["tiles", "patches"] | None = None
+    image_tokens: ImageRule | None = None
     max_tokens: int | None = None
     temperature: float | None = Field(None, description="null: the provider's default")
     timeout_s: float | None = None

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core import closing, datasets
 from core.progress import RunDetail
+from core.references import ReferenceFigure, beside, best_supervised
 from core.rules.metrics import METRICS, MetricName
 from core.rules.scoring import Metrics
 from core.rules.statistics import Interval
@@ -85,6 +86,13 @@ class Cell(Place):
     """The headline metric of always answering the most frequent class."""
     random: float | None
     """That expected of a uniform guess."""
+    references: tuple[ReferenceFigure, ...]
+    """Published results on the same dataset, each with its distance to the mean here."""
+
+    @property
+    def best_supervised(self) -> ReferenceFigure | None:
+        """Return the supervised system with the highest value of the headline metric."""
+        return best_supervised(self.references, self.headline)
 
     @property
     def main(self) -> Average:
@@ -133,6 +141,7 @@ def cell(runs: Sequence[Scored]) -> Cell:
     """Return the runs of one place together."""
     detail, first = runs[0]
     counts = {name: sum(getattr(m, name) for _, m in runs) for name in ("samples", *OUTCOMES)}
+    metrics = {name: average([m for _, m in runs], name) for name in METRICS}
     return Cell(
         **place(detail),
         **counts,
@@ -140,9 +149,10 @@ def cell(runs: Sequence[Scored]) -> Cell:
         scored=sum(m.scored for _, m in runs),
         coverage=counts["answered"] / counts["samples"] if counts["samples"] else None,
         headline=first.headline.metric,
-        metrics={name: average([m for _, m in runs], name) for name in METRICS},
+        metrics=metrics,
         majority=mean([m.baselines.majority for _, m in runs]),
         random=mean([m.baselines.random for _, m in runs]),
+        references=beside(detail.spec, {name: one.mean for name, one in metrics.items()}),
     )
 
 

@@ -30,6 +30,9 @@ def test_three_fields_are_enough(client: TestClient) -> None:
     assert shown == {
         **MINIMAL,
         "wire": "openai-chat",
+        "query": {},
+        "headers": {},
+        "auth": None,
         "credentials": [],
         "limits": {"rpm": None, "tpm": None, "rpd": None, "concurrency": 32},
         "capabilities": {"images_per_request": 20, "body_mb": 20.0},

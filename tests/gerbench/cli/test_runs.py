@@ -62,6 +62,38 @@ def test_figures_come_as_percent_with_their_intervals(gerbench: Gerbench, canned
     assert "happy 3 40 1 2" in lines
 
 
+def test_figures_stand_beside_those_of_published_systems(
+    gerbench: Gerbench, canned: Canned
+) -> None:
+    references = [
+        {
+            "system": "IPD-[FER]",
+            "kind": "supervised",
+            "metric": "accuracy",
+            "value": 0.8889,
+            "delta": -0.1308,
+        },
+        {
+            "system": "GPT-4V",
+            "kind": "published",
+            "metric": "macro_f1",
+            "value": 0.5,
+            "delta": None,
+        },
+    ]
+    canned.on("GET", f"{HERE}/metrics", metrics(references=references))
+
+    result = gerbench("runs", "metrics", RUN)
+
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "IPD-[FER] supervised accuracy 88.89 % -13.08" in lines
+    assert "GPT-4V published macro F1 50.00 % -" in lines
+
+
+def test_figures_without_published_systems_say_nothing_of_them() -> None:
+    assert "Published" not in shown(show.metrics(metrics(references=[])))
+
+
 def test_metrics_as_json_are_the_api_s_own(gerbench: Gerbench, canned: Canned) -> None:
     canned.on("GET", f"{HERE}/metrics", metrics())
 
