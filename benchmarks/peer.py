@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 import openai
 
@@ -32,24 +33,27 @@ async def ask(client: openai.AsyncOpenAI, pictures: list[Path]) -> str:
     return reply.choices[0].message.content or ""
 
 
-async def main(base_url: str, folder: Path, in_flight: int, batch: int) -> None:
-    """Ask about every picture."""
+async def main(
+    base_url: str, pictures: list[Path], answers: TextIO, in_flight: int, batch: int
+) -> dict[str, float]:
+    """Ask about every picture; return what it took."""
     client = openai.AsyncOpenAI(base_url=base_url, api_key="sk-benchmark")
     room = asyncio.Semaphore(in_flight)
-    pictures = sorted(folder.rglob("*.jpg"))
     groups = [pictures[at : at + batch] for at in range(0, len(pictures), batch)]
-    with (folder.parent / "peer.jsonl").open("w") as file:
 
-        async def one(group: list[Path]) -> None:
-            async with room:
-                file.write(json.dumps(await ask(client, group)) + "\n")
+    async def one(group: list[Path]) -> None:
+        async with room:
+            answers.write(json.dumps(await ask(client, group)) + "\n")
 
-        began, cpu = time.perf_counter(), time.process_time()
-        await asyncio.gather(*(one(group) for group in groups))
-        wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    began, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(one(group) for group in groups))
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    print(json.dumps(dict(requests=len(groups), wall_s=wall, cpu_s=cpu, peak_mb=peak_mb)))
+    return {"requests": len(groups), "wall_s": wall, "cpu_s": cpu, "peak_mb": peak_mb}
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
+    _, url, where, in_flight, batch = sys.argv
+    found = sorted(Path(where).rglob("*.jpg"))
+    with Path(where).with_suffix(".jsonl").open("w") as file:
+        print(json.dumps(asyncio.run(main(url, found, file, int(in_flight), int(batch)))))

@@ -75,9 +75,7 @@ class _Connection(asyncio.Protocol):
 
 async def _serve(ready: Connection, latency_s: float) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: _Connection(latency_s), "127.0.0.1", 0, backlog=1024
-    )
+    server = await loop.create_server(lambda: _Connection(latency_s), "127.0.0.1", 0, backlog=1024)
     ready.send(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 

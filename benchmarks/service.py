@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 
 from gerbench.cli.packing import pack
-from gerbench.client import Client, Json, connect, path
+from gerbench.client import Json, connect, path
 from gerbench.folder import find
 
 LABELS = ["angry", "fear", "happy", "sad"]
@@ -132,7 +132,9 @@ class Service:
 
 def _seconds(job: Json) -> float:
     """Return the seconds from a job's submission to its end."""
-    began, ended = (np.datetime64(job[name][:26].rstrip("Z")) for name in ("created_at", "finished_at"))
+    began, ended = (
+        np.datetime64(job[name][:26].rstrip("Z")) for name in ("created_at", "finished_at")
+    )
     return float((ended - began) / np.timedelta64(1, "s"))
 
 

@@ -19,7 +19,6 @@ from core.rules.states import RequestState, Status
 from core.tables import Attempt, Request, Run
 from core.vocabulary import Result
 
-
 ATTEMPTS, REQUESTS, RUNS = table(Attempt), table(Request), table(Run)
 
 SENDABLE = (
@@ -42,9 +41,7 @@ COUNT_RUN = (
     .where(RUNS.c.id == bindparam("run"))
     .values(
         attempts=RUNS.c.attempts + bindparam("count"),
-        started_at=func.coalesce(
-            RUNS.c.started_at, bindparam("at", type_=RUNS.c.started_at.type)
-        ),
+        started_at=func.coalesce(RUNS.c.started_at, bindparam("at", type_=RUNS.c.started_at.type)),
     )
 )
 LATE = select(ATTEMPTS.c.run_id).where(

@@ -21,7 +21,6 @@ from core.rules.strategy import BREAKER, Child, Verdict
 from core.tables import Prediction, Request, Run
 from core.vocabulary import Outcome, Result
 
-
 REQUESTS, RUNS = table(Request), table(Run)
 COUNTERS = (
     *(outcome.value for outcome in Outcome),

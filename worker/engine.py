@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from core.media.store import MediaStore
 from core.prompts import RunContext
 from core.providers.client import ProviderClient
 from core.settings import Settings
+from worker.flow import Flow
 from worker.writer import Writer
 
 T = TypeVar("T")
@@ -51,6 +53,8 @@ class Engine:
         """Calls under way or waiting for their turn, of all slices."""
         self.resting: dict[UUID, float] = {}
         """Models that have no room before this moment of the loop's clock."""
+        self.flows: defaultdict[UUID, Flow] = defaultdict(Flow)
+        """How fast the calls of each model leave."""
         self.stopping = asyncio.Event()
         self._slices: set[asyncio.Task[Any]] = set()
         self._threads = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")

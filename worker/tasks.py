@@ -34,7 +34,8 @@ def register(app: Celery, engine: Engine) -> None:
     @app.task(name=DISPATCH)
     def dispatch_model(model_id: str) -> None:
         key = UUID(model_id)
-        engine.run(dispatch(engine, key, partial(wake, DISPATCH, key)))
+        if engine.run(dispatch(engine, key, partial(wake, DISPATCH, key))):
+            tidy(engine.database, now=utc_now())
 
     @app.task(name=TICK)
     def tick() -> None:
