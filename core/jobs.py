@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import product
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core import datasets, models, runs, templates
+from core import datasets, models, quotes, runs, templates
 from core.errors import InvalidInput, KeyReused, NotFound
 from core.paging import Key, Slice, fetch
+from core.rules.quotes import Quote
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import ENDED, Status, combine
 from core.rules.submissions import MAX_RUNS, Submission, batch_size, expand
@@ -28,19 +29,8 @@ def submit(
     body = submission.model_dump(mode="json")
     if (earlier := _made_by(session, idempotency_key)) is not None:
         return _same(earlier, body)
-    dataset = datasets.get(session, submission.dataset)
-    if dataset.published:
-        raise InvalidInput(
-            f"{datasets.version(dataset)} was made from published predictions and has no media to"
-            f" ask about; import them with POST /v1/datasets under the name {dataset.name}"
-        )
-    job = Job(
-        dataset_id=dataset.id,
-        submission=body,
-        priority=submission.priority,
-        idempotency_key=idempotency_key,
-        created_at=now,
-    )
+    job, made = _draft(session, submission, now)
+    job.idempotency_key = idempotency_key
     try:
         with session.begin_nested():
             session.add(job)
@@ -49,9 +39,36 @@ def submit(
         if (earlier := _made_by(session, idempotency_key)) is None:
             raise
         return _same(earlier, body)
-    session.add_all(_expand(session, job, dataset, submission))
+    session.add_all(made)
     session.flush()
     return job
+
+
+def quote(session: Session, submission: Submission, *, now: datetime) -> Quote:
+    """Return what a job would need; nothing is stored. Raises as `submit` does."""
+    job, _ = _draft(session, submission, now)
+    return Quote.model_validate(job.quote)
+
+
+def _draft(session: Session, submission: Submission, now: datetime) -> tuple[Job, list[Run]]:
+    """Return a job and its runs, quoted and not stored."""
+    dataset = datasets.get(session, submission.dataset)
+    if dataset.published:
+        raise InvalidInput(
+            f"{datasets.version(dataset)} was made from published predictions and has no media to"
+            f" ask about; import them with POST /v1/datasets under the name {dataset.name}"
+        )
+    job = Job(
+        id=uuid4(),
+        dataset_id=dataset.id,
+        submission=submission.model_dump(mode="json"),
+        priority=submission.priority,
+        created_at=now,
+    )
+    made = _expand(session, job, dataset, submission)
+    quoted = quotes.quote(session, dataset, made, priority=job.priority, now=now)
+    job.quote = quoted.model_dump(mode="json")
+    return job, made
 
 
 def _made_by(session: Session, idempotency_key: str | None) -> Job | None:

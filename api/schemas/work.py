@@ -7,9 +7,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api.schemas.quotes import AgainstQuote
 from core import datasets
 from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
 from core.rules.money import dollars
+from core.rules.quotes import Quote
 from core.rules.states import RequestState, Status
 from core.tables import Prediction, Request
 from core.vocabulary import Cause, Origin, Outcome
@@ -124,6 +126,8 @@ class JobOut(BaseModel):
     progress: Progress
     eta_seconds: float | None = Field(description="null: no pace is known")
     cost: Cost
+    quote: Quote = Field(description="As it was when the job was submitted")
+    against_quote: AgainstQuote
     reason: str | None = Field(description="Why it is paused or failed")
     runs: list[RunOut]
 
@@ -131,6 +135,7 @@ class JobOut(BaseModel):
     def of(cls, detail: JobDetail, *, now: datetime) -> Self:
         """Return a job as it is shown."""
         job, runs = detail.job, detail.runs
+        quote = Quote.model_validate(job.quote)
         reasons = [d.run.reason for d in runs if d.run.reason is not None]
         return cls(
             id=job.id,
@@ -144,6 +149,8 @@ class JobOut(BaseModel):
             progress=Progress.of(runs),
             eta_seconds=eta_seconds(runs, now=now),
             cost=Cost.of(runs),
+            quote=quote,
+            against_quote=AgainstQuote.of(job, quote, runs),
             reason=reasons[0] if reasons else None,
             runs=[RunOut.of(d) for d in runs],
         )

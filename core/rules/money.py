@@ -35,3 +35,8 @@ def _ratio(price: float) -> tuple[int, int]:
 def dollars(nano: int) -> float:
     """Return an amount in dollars, for people and for JSON."""
     return nano / NANO
+
+
+def nano(usd: float) -> int:
+    """Return an amount that `dollars` gave as billionths again."""
+    return round(usd * NANO)

@@ -17,6 +17,7 @@ Where the rules for images are from:
 
 import math
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal
 
@@ -78,12 +79,27 @@ def estimate(prompt: Prompt, detail: Detail, rule: ImageRule, max_tokens: int) -
 
     `max_tokens` counts in full: the provider sets it aside before it knows the answer's length.
     """
-    total = max_tokens + PART_OVERHEAD + _repeated(prompt.instructions)
+    return max_tokens + prompt_tokens(prompt, detail, rule)
+
+
+def prompt_tokens(prompt: Prompt, detail: Detail, rule: ImageRule) -> int:
+    """Return the tokens of a prompt: what frames it, and each sample's text and pictures."""
+    total = framing_tokens(prompt.instructions, [item.name for item in prompt.items])
     for item in prompt.items:
-        total += PART_OVERHEAD + _repeated(item.name) + text_tokens(item.text or "")
+        total += text_tokens(item.text or "")
         for picture in item.pictures:
-            total += PART_OVERHEAD + image_tokens(rule, detail, picture.width, picture.height)
+            total += picture_tokens(rule, detail, picture.width, picture.height)
     return total
+
+
+def framing_tokens(instructions: str, names: Iterable[str]) -> int:
+    """Return the tokens of what a request says beside its samples: instructions and names."""
+    return sum(PART_OVERHEAD + _repeated(part) for part in (instructions, *names))
+
+
+def picture_tokens(rule: ImageRule, detail: Detail, width: int, height: int) -> int:
+    """Return the tokens of one picture in a request, with what frames it."""
+    return PART_OVERHEAD + image_tokens(rule, detail, width, height)
 
 
 _repeated = lru_cache(1024)(text_tokens)

@@ -25,6 +25,8 @@ class Job(Base):
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
     submission: Mapped[dict[str, Any]]
     """The body of the request that made it."""
+    quote: Mapped[dict[str, Any]]
+    """The `Quote` it was submitted with, as JSON."""
     status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
     priority: Mapped[int] = mapped_column(default=0)
     """Higher goes first."""

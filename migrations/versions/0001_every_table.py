@@ -56,6 +56,7 @@ def upgrade() -> None:
         ),
         sa.Column("spec", sa.JSON(), nullable=False),
         sa.Column("sample_count", sa.Integer(), nullable=False),
+        sa.Column("profile", sa.JSON(), nullable=False),
         sa.Column("published", sa.Boolean(), nullable=False),
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("sample_count > 0", name=op.f("ck_datasets_not_empty")),
@@ -142,6 +143,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
         sa.Column("submission", sa.JSON(), nullable=False),
+        sa.Column("quote", sa.JSON(), nullable=False),
         sa.Column(
             "status",
             sa.Enum(
