@@ -1,4 +1,4 @@
-"""What the whole service costs a call, beside the script a user would write.
+"""What the whole service costs a call, beside the script that a user would write.
 
 Run as `python -m benchmarks.overhead [--requests N] [--batch B] [--kilobytes K]`. One provider with
 a fixed latency answers both: the official client behind a semaphore, and `gerbench up`, from the
@@ -13,12 +13,11 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.provider import provider
-from benchmarks.service import Cost, draw, embedded
+from benchmarks.service import up
+from benchmarks.work import Cost, declare, draw, load, run
 
 LATENCY_S = 0.05
 IN_FLIGHT = 100
-RPM = 10_000_000
-"""A rate that nobody reaches: without one the service would look for the provider's."""
 
 
 def script(base_url: str, pictures: Path, batch: int) -> Cost:
@@ -27,8 +26,7 @@ def script(base_url: str, pictures: Path, batch: int) -> Cost:
     done = subprocess.run(
         [*command, str(IN_FLIGHT), str(batch)], check=True, stdout=subprocess.PIPE
     )
-    told = json.loads(done.stdout)
-    return Cost(told["requests"], told["wall_s"], told["cpu_s"], told["peak_mb"])
+    return Cost(**json.loads(done.stdout))
 
 
 def main() -> None:
@@ -43,18 +41,19 @@ def main() -> None:
         folder = Path(temporary)
         pictures = folder / "pictures"
         draw(pictures, asked.requests * asked.batch, asked.kilobytes)
-        with provider(LATENCY_S) as base_url, embedded(folder) as service:
-            limits = {"rpm": RPM, "concurrency": IN_FLIGHT}
-            service.declare(base_url, limits=limits)
-            service.load(pictures, "pictures")
-            for number in range(asked.rounds):
+        with provider(LATENCY_S) as base_url, up(folder / "var") as service:
+            declare(service.client, base_url, IN_FLIGHT)
+            load(service.client, pictures, "pictures")
+            body = {"dataset": "pictures", "models": ["local"], "batch_size": asked.batch}
+            for seed in range(asked.rounds):
                 theirs = script(base_url, pictures, asked.batch)
-                _, ours = service.run("pictures", batch_size=asked.batch, seed=number)
-                print(f"script  {theirs}")
-                print(f"service {ours}")
-                rate = ours.requests / ours.wall_s / (theirs.requests / theirs.wall_s)
-                cpu = ours.cpu_s / ours.requests / (theirs.cpu_s / theirs.requests)
-                print(f"service / script: {rate:.2f} x the requests/s, {cpu:.2f} x the CPU\n")
+                ours = run(service.client, [service], seed=seed, **body)
+                print(f"script   {theirs}")
+                print(f"service  {ours}")
+                print(
+                    f"service / script: {ours.rate / theirs.rate:.2f} x the requests/s,"
+                    f" {ours.cpu_ms / theirs.cpu_ms:.2f} x the CPU a request\n"
+                )
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 import orjson
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -21,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from core.turns import Turns
 
 SQLITE_BUSY_MS = 30_000
 """How long a SQLite writer waits for another; one process holds the folder, so seconds suffice."""
@@ -114,12 +118,7 @@ def create_db_engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         engine = create_engine(url, json_serializer=_json, json_deserializer=orjson.loads)
         event.listen(engine, "connect", _prepare_sqlite)
-
-        @event.listens_for(engine, "begin")
-        def begin(connection: Any) -> None:
-            mode = "IMMEDIATE" if connection.get_execution_options().get("writes") else "DEFERRED"
-            connection.exec_driver_sql(f"BEGIN {mode}")
-
+        _begin_in_turn(engine)
         return engine
     return create_engine(
         url,
@@ -134,6 +133,30 @@ def create_db_engine(url: str) -> Engine:
 def _json(value: Any) -> str:
     """Return a value as JSON; the encoder of the standard library takes five times as long."""
     return orjson.dumps(value).decode()
+
+
+def _begin_in_turn(engine: Engine) -> None:
+    """Begin transactions on SQLite; the writers of a process, whoever's engine, stand in line."""
+    turns = _TURNS.setdefault(engine.url.database or "", Turns())
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if not connection.get_execution_options().get("writes"):
+            connection.exec_driver_sql("BEGIN DEFERRED")
+            return
+        # Who waits in vain asks SQLite, which says why it cannot be.
+        record = cast("dict[str, bool]", connection.connection.record_info)
+        record["turn"] = turns.take(SQLITE_BUSY_MS / 1000)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "checkin")
+    def end(_: object, record: ConnectionPoolEntry) -> None:
+        if cast("dict[str, bool]", record.record_info).pop("turn", False):
+            turns.give()
+
+
+_TURNS: WeakValueDictionary[str, Turns] = WeakValueDictionary()
+"""By file: the writers of a database in memory stand in one line, which does no harm."""
 
 
 class Database:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from worker.call import Built, Call
 from worker.contexts import inputs_of, of_run
 from worker.engine import Engine
 from worker.turnstile import GivenBack, Turnstile
+from worker.upkeep import tidy
 
 log = structlog.get_logger()
 
@@ -182,10 +184,8 @@ def _groups(calls: Sequence[Call]) -> Iterator[Sequence[Call]]:
         yield calls[start : start + GROUP]
 
 
-async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = lambda: None) -> bool:
+async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = lambda: None) -> None:
     """Run one slice of a model, unless this process has one that is leasing, or it rests.
-
-    Tell whether all that was due is done, so that runs may have come to their end.
 
     `wake` is called when more is due than this process can hold, so that others join in: Redis
     hands messages out in turn, and two workers may else share them so that one only ever gets
@@ -193,7 +193,7 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
     """
     now = engine.loop.time()
     if model_id in engine.leasing or engine.resting.get(model_id, now) > now:
-        return False
+        return
     engine.leasing.add(model_id)
     try:
         model = await engine.in_thread(_spec, engine, model_id)
@@ -203,7 +203,9 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
     finally:
         engine.leasing.discard(model_id)
     await slice_.finish()
-    return drained
+    if drained:
+        # Runs may have come to their end; the next tick would see it a second later.
+        await engine.in_thread(partial(tidy, engine.database, now=utc_now()))
 
 
 def _spec(engine: Engine, model_id: UUID) -> ModelSpec:
