@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 from gerbench.client import Client, connect
 from gerbench.folder import find
@@ -27,6 +28,11 @@ class Up:
     client: Client
     ready_s: float
     """From its start to the first 200 of `/health`."""
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that the process has used so far."""
+        times = psutil.Process(self.pid).cpu_times()
+        return float(times.user + times.system)
 
     def peak_mb(self) -> float:
         """Return the most memory that the process has held so far."""

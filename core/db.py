@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
+import orjson
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Enum,
     Integer,
     MetaData,
+    Table,
     TypeDecorator,
     create_engine,
     event,
@@ -90,6 +92,11 @@ class Base(DeclarativeBase):
     }
 
 
+def table(entity: type[Base]) -> Table:
+    """Return an entity's table, for statements that the ORM would only slow down."""
+    return cast("Table", entity.__table__)
+
+
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
     """Set up a SQLite connection; transactions are begun by `_begin_immediate`."""
     connection.isolation_level = None
@@ -109,11 +116,23 @@ def create_db_engine(url: str) -> Engine:
     writer was faster (SQLITE_BUSY_SNAPSHOT), whatever the busy timeout.
     """
     if url.startswith("sqlite"):
-        engine = create_engine(url)
+        engine = create_engine(url, json_serializer=_json, json_deserializer=orjson.loads)
         event.listen(engine, "connect", _prepare_sqlite)
         _begin_in_turn(engine)
         return engine
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        json_serializer=_json,
+        json_deserializer=orjson.loads,
+    )
+
+
+def _json(value: Any) -> str:
+    """Return a value as JSON; the encoder of the standard library takes five times as long."""
+    return orjson.dumps(value).decode()
 
 
 def _begin_in_turn(engine: Engine) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session, defer, joinedload
 
 from core.errors import IllegalMove, NotFound
@@ -18,6 +18,14 @@ from core.vocabulary import Cause, Outcome
 
 ABOUT = (Sample.name, Sample.target, Sample.target_number)
 """What a list of predictions tells of their samples."""
+
+
+HOLD = (
+    select(Run.id)
+    .where(Run.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Run.id)
+    .with_for_update()
+)
 
 
 def get(session: Session, run_id: UUID) -> Run:
@@ -100,9 +108,7 @@ def move(
 
 def hold(session: Session, run_ids: Iterable[UUID]) -> None:
     """Hold runs until the commit, always in one order, so that no two workers wait in a circle."""
-    session.execute(
-        select(Run.id).where(Run.id.in_(list(run_ids))).order_by(Run.id).with_for_update()
-    )
+    session.connection().execute(HOLD, {"ids": list(run_ids)})
 
 
 def any_open(session: Session) -> bool:
