@@ -35,7 +35,9 @@ SUMS = (
     func.sum(Run.refused),
     func.sum(PLANNED),
     func.sum(Run.requests),
+    func.sum(Run.prompt_tokens),
     func.sum(Run.completion_tokens),
+    func.sum(Run.expected_tokens),
     func.sum(Run.cost_nano),
     func.sum(Run.lost_nano),
 )

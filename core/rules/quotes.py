@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -35,6 +35,7 @@ class Overhead(BaseModel):
 
     refused_share: float = Field(description="Of the samples, in [0, 1]")
     requests: int = Field(description="Beyond those planned")
+    tokens: int = Field(description="Beyond those of the planned requests")
     usd: float | None = Field(description="Beyond the planned cost; null: none is known")
 
 
@@ -63,7 +64,7 @@ class ModelQuote(BaseModel):
 
     model: str
     requests: int = Field(description="Of this job, overhead included")
-    tokens: int = Field(description="Expected of these requests")
+    tokens: int = Field(description="Of these requests, overhead included")
     ahead: int = Field(description="Requests of other jobs that are sent before this one is done")
     latency_s: float | None = Field(description="Of the model's last answers; null: none so far")
     seconds: float | None = Field(description="null: no limit and no latency is known")
@@ -84,6 +85,23 @@ class Quote(Figures):
     models: list[ModelQuote]
     runs: list[RunQuote]
 
+    @property
+    def total(self) -> "Total":
+        """Return what is expected in all, overhead included."""
+        tokens, extra = self.prompt_tokens + self.completion_tokens, self.overhead
+        if extra is None:
+            return Total(self.requests, tokens, self.usd)
+        usd = _total_usd([(self.usd, 1), (extra.usd or 0.0, 1)])
+        return Total(self.requests + extra.requests, tokens + extra.tokens, usd)
+
+
+class Total(NamedTuple):
+    """What a job is expected to take."""
+
+    requests: int
+    tokens: int
+    usd: float | None
+
 
 def of_run(asking: Asking, work: Work, past: Past | None, *, repeats: int) -> RunQuote:
     """Return the quote of one run, of which there are as many as repeats."""
@@ -96,7 +114,9 @@ def of_run(asking: Asking, work: Work, past: Past | None, *, repeats: int) -> Ru
         batch_size=asking.batch_size,
         repeats=repeats,
         samples=asking.samples,
-        overhead=None if past is None else _overhead(past, asking.samples, cost),
+        overhead=None
+        if past is None
+        else _overhead(past, asking.samples, work.expected.total, cost),
     )
 
 
@@ -111,11 +131,12 @@ def _figures(work: Work, cost: int | None, most: int | None) -> dict[str, Any]:
     }
 
 
-def _overhead(past: Past, samples: int, cost: int | None) -> RunOverhead:
+def _overhead(past: Past, samples: int, tokens: int, cost: int | None) -> RunOverhead:
     lost = past.lost_share
     return RunOverhead(
         refused_share=past.refused_share,
         requests=round(past.extra_each * samples),
+        tokens=round(past.extra_share * tokens),
         usd=None if cost is None or lost is None else dollars(round(cost * lost)),
         of=past.of,
         past_runs=past.runs,
@@ -134,9 +155,10 @@ def of_model(
     """Return when a model will be through with the runs that it makes of a job."""
     own = Load(0, 0)
     for run in runs:
-        extra = run.overhead.requests if run.overhead else 0
-        tokens = run.prompt_tokens + run.completion_tokens
-        own = own.plus(Load((run.requests + extra) * run.repeats, tokens * run.repeats))
+        requests, tokens = run.requests, run.prompt_tokens + run.completion_tokens
+        if run.overhead is not None:
+            requests, tokens = requests + run.overhead.requests, tokens + run.overhead.tokens
+        own = own.plus(Load(requests * run.repeats, tokens * run.repeats))
     ahead = ahead_of(own, priority, waiting)
     seconds, bound_by = time_for(own.plus(ahead), pacing)
     return ModelQuote(
@@ -194,6 +216,7 @@ def _overheads(runs: Sequence[RunQuote]) -> Overhead | None:
     return Overhead(
         refused_share=refused / _total(runs, "samples"),
         requests=sum(each.requests * times for each, _, times in known),
+        tokens=sum(each.tokens * times for each, _, times in known),
         usd=_total_usd((each.usd, times) for each, _, times in known),
     )
 

@@ -32,7 +32,10 @@ class Past:
     planned: int
     """Requests they would have made if nothing had been split."""
     requests: int
+    prompt_tokens: int
     completion_tokens: int
+    expected_tokens: int
+    """What their own quotes said, of prompts and answers together."""
     cost_nano: int
     lost_nano: int
 
@@ -51,6 +54,12 @@ class Past:
         """Return the calls of a sample beyond those planned: splits, and tries at refused ones."""
         tries = (MAX_REFUSALS - 1) * self.refused
         return (self.requests - self.planned + tries) / self.samples
+
+    @property
+    def extra_share(self) -> float:
+        """Return the tokens used beyond those expected, for each of these; 0 if fewer were."""
+        used = self.prompt_tokens + self.completion_tokens
+        return max(0.0, used / self.expected_tokens - 1) if self.expected_tokens else 0.0
 
     @property
     def lost_share(self) -> float | None:

@@ -115,6 +115,7 @@ def test_a_quote_counts_the_overhead_of_the_past(ready: TestClient, database: Da
     assert run["overhead"] == {
         "refused_share": 0.2,
         "requests": 24,
+        "tokens": 0,
         "usd": pytest.approx(run["usd"] / 2, rel=1e-3),
         "of": "dataset",
         "past_runs": 1,
