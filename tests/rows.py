@@ -89,10 +89,18 @@ def model(session: Session, name: str = "local", **spec: Any) -> Model:
 
 
 def template(
-    session: Session, task: Task = Task.TWEET_SENTIMENT, modality: Modality = Modality.TEXT
+    session: Session,
+    task: Task = Task.TWEET_SENTIMENT,
+    modality: Modality = Modality.TEXT,
+    *,
+    version: int = 1,
 ) -> Template:
     made = Template(
-        task=task, modality=modality, name="plain", version=1, text="Which of {labels}?"
+        task=task,
+        modality=modality,
+        name="plain",
+        version=version,
+        text="Which of {labels}?",
     )
     session.add(made)
     session.flush()
@@ -219,6 +227,8 @@ def finished(
     model: Model | None = None,
     repeat: int = 1,
     batch_size: int = 4,
+    batch_asked: int | None = None,
+    samples_of: Run | None = None,
     **condition: Any,
 ) -> Run:
     """Add a completed run to a job, with these answers in the order of the dataset.
@@ -239,6 +249,8 @@ def finished(
         position=100 + repeat,
         seed=0,
         batch_size=batch_size,
+        batch_asked=batch_asked,
+        samples_of=None if samples_of is None else samples_of.id,
         samples=len(answers),
         answered=answered,
         refused=len(answers) - answered,

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
 from api.schemas.base import Body
-from core import credentials
+from core import credentials, presets
 from core.canary import Check
+from core.presets import Preset
 from core.rules.money import dollars
 from core.rules.specs import (
     Auth,
@@ -32,6 +33,66 @@ EXAMPLE: dict[str, Any] = {
     "capabilities": {"images_per_request": 20, "body_mb": 20},
     "prices": {"input_per_mtok": 2.5, "output_per_mtok": 10.0},
 }
+
+
+PRESET_EXAMPLE: dict[str, Any] = {
+    "name": "gpt-4o",
+    "preset": "azure",
+    "parameters": {"resource": "our-resource", "deployment": "gpt-4o-eu"},
+    "model": "gpt-4o",
+}
+ADDRESS = "presets"
+"""The list of presets has the address that a model of this name would have."""
+
+
+def _address_may_be_left_out(schema: dict[str, Any]) -> None:
+    """Say in the schema that a preset knows the address."""
+    schema["required"] = [name for name in schema["required"] if name != "base_url"]
+
+
+class ModelCreate(ModelSpec):
+    """An endpoint and how it may be used; a preset fills in what is left out."""
+
+    model_config = ConfigDict(json_schema_extra=_address_may_be_left_out)
+
+    preset: str | None = Field(None, description="One of GET /v1/models/presets")
+    parameters: dict[str, str] = Field(
+        default_factory=dict, description="What the placeholders of the preset stand for"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def filled_in(cls, given: Any) -> Any:
+        """Lay what is given over what the preset says."""
+        if not isinstance(given, dict) or not isinstance(given.get("preset"), str):
+            return given
+        parameters = given.get("parameters", {})
+        if not _is_plain(parameters):
+            return given
+        return presets.fill(given["preset"], parameters, given)
+
+    @model_validator(mode="after")
+    def name_and_parameters_are_of_use(self) -> Self:
+        """Refuse parameters of nothing, and the one name whose address is taken."""
+        if self.parameters and self.preset is None:
+            raise ValueError("parameters belong to a preset: name one in preset")
+        if self.name == ADDRESS:
+            raise ValueError(f"{ADDRESS} is where the presets are listed; choose another name")
+        return self
+
+    def spec(self) -> ModelSpec:
+        """Return what is stored: nothing in it tells of the preset."""
+        return ModelSpec.model_validate(self.model_dump(exclude={"preset", "parameters"}))
+
+
+def _is_plain(parameters: object) -> bool:
+    return isinstance(parameters, dict) and all(isinstance(v, str) for v in parameters.values())
+
+
+class Presets(BaseModel):
+    """Every preset, with what it needs."""
+
+    items: list[Preset]
 
 
 class ModelChange(Body):

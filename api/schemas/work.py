@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.quotes import AgainstQuote
 from core import datasets
@@ -13,6 +13,7 @@ from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
 from core.rules.money import dollars
 from core.rules.quotes import Quote
 from core.rules.states import RequestState, Status
+from core.rules.submissions import MAX_INT
 from core.tables import Prediction, Request
 from core.vocabulary import Cause, Origin, Outcome
 
@@ -79,7 +80,13 @@ class RunOut(BaseModel):
     condition: dict[str, Any]
     repeat: int
     seed: int
+    samples_of: UUID | None = Field(
+        description="The run among whose samples it takes its own; null: all of the dataset"
+    )
     batch_size: int
+    batch_asked: int | None = Field(
+        description="As the job asked, before the model bounded it; null: by modality"
+    )
     status: Status
     reason: str | None
     created_at: datetime
@@ -101,7 +108,9 @@ class RunOut(BaseModel):
             condition=run.condition,
             repeat=run.repeat,
             seed=run.seed,
+            samples_of=run.samples_of,
             batch_size=run.batch_size,
+            batch_asked=run.batch_asked,
             status=run.status,
             reason=run.reason,
             created_at=run.created_at,
@@ -154,6 +163,15 @@ class JobOut(BaseModel):
             reason=reasons[0] if reasons else None,
             runs=[RunOut.of(d) for d in runs],
         )
+
+
+class AuditBody(BaseModel):
+    """Which samples of a run to ask about again, one a request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    samples: int = Field(100, ge=1, le=MAX_INT, description="At most; all that the run has")
+    seed: int = Field(1, ge=0, le=MAX_INT, description="Of the choice among the run's samples")
 
 
 class RequestOut(BaseModel):

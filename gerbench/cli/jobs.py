@@ -43,6 +43,7 @@ Follow = Annotated[bool, typer.Option("--watch", help="Watch it until it ends.")
         "gerbench jobs submit --dataset my-faces --model gpt-4o --limit 100 --watch",
         "gerbench jobs submit --dataset my-faces --model gpt-4o --model local"
         " --color rgb --color gray --repeats 3 --tag paper=table-9",
+        "gerbench jobs submit --dataset my-faces --model gpt-4o --batch-size 1 --batch-size 20",
         "gerbench jobs submit --file job.json --idempotency-key table-9",
     ),
 )

@@ -23,7 +23,8 @@ Colors = Annotated[list[Color] | None, typer.Option(help="Repeatable.")]
 Details = Annotated[list[Detail] | None, typer.Option(help="Repeatable.")]
 Repeats = Annotated[int | None, typer.Option(min=1, help="Runs of each kind. Default: 1.")]
 BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Samples in a request. Default: by modality.")
+    list[int] | None,
+    typer.Option(min=1, help="Samples in a request. Default: by modality; repeatable."),
 ]
 SampleLimit = Annotated[
     int | None, typer.Option(min=1, help="Only so many samples, drawn by the seed.")
@@ -80,7 +81,7 @@ def job_body(
         models=model,
         conditions=conditions,
         repeats=repeats,
-        batch_size=batch_size,
+        batch_size=batch_size[0] if batch_size and len(batch_size) == 1 else batch_size,
         sample_limit=limit,
         seed=seed,
         priority=priority,

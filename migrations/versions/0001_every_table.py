@@ -219,7 +219,9 @@ def upgrade() -> None:
         sa.Column("repeat", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=False),
+        sa.Column("samples_of", sa.Uuid(), nullable=True),
         sa.Column("batch_size", sa.Integer(), nullable=False),
+        sa.Column("batch_asked", sa.Integer(), nullable=True),
         sa.Column(
             "status",
             sa.Enum(
@@ -276,12 +278,16 @@ def upgrade() -> None:
             "answered + refused + unparsed + failed <= samples",
             name=op.f("ck_runs_outcomes_within_samples"),
         ),
+        sa.CheckConstraint(
+            "batch_asked >= batch_size", name=op.f("ck_runs_batch_size_within_asked")
+        ),
         sa.CheckConstraint("batch_size > 0", name=op.f("ck_runs_batch_size_positive")),
         sa.CheckConstraint("planned <= samples", name=op.f("ck_runs_planned_within_samples")),
         sa.CheckConstraint("samples > 0", name=op.f("ck_runs_not_empty")),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_runs_dataset_id")),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_runs_job_id")),
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_runs_model_id")),
+        sa.ForeignKeyConstraint(["samples_of"], ["runs.id"], name=op.f("fk_runs_samples_of")),
         sa.ForeignKeyConstraint(
             ["template_id"], ["templates.id"], name=op.f("fk_runs_template_id")
         ),
