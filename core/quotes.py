@@ -27,7 +27,9 @@ PLANNED = (Run.samples + Run.batch_size - 1) // Run.batch_size
 PENDING = Run.samples - Run.answered - Run.refused - Run.unparsed - Run.failed
 LEFT = (PENDING + Run.batch_size - 1) // Run.batch_size
 """The requests that a run still has to make."""
-LEFT_TOKENS = cast(Run.expected_tokens, Float) * PENDING / Run.samples
+LEFT_TOKENS = (
+    cast(Run.expected_prompt_tokens + Run.expected_completion_tokens, Float) * PENDING / Run.samples
+)
 SUMS = (
     func.count(Run.id),
     func.sum(Run.samples),
@@ -36,10 +38,8 @@ SUMS = (
     func.sum(PLANNED),
     func.sum(Run.requests),
     func.sum(Run.prompt_tokens),
+    func.sum(Run.expected_prompt_tokens),
     func.sum(Run.completion_tokens),
-    func.sum(Run.expected_tokens),
-    func.sum(Run.cost_nano),
-    func.sum(Run.lost_nano),
 )
 """The fields of `Past`, in their order."""
 
@@ -96,7 +96,8 @@ def _of_runs(
         work = work_of(asking, profile, past.completion_each if past else None)
         quoted.append(of_run(asking, work, past, repeats=len(alike)))
         for each in alike:
-            each.expected_tokens = work.expected.total
+            each.expected_prompt_tokens = work.expected.prompt_tokens
+            each.expected_completion_tokens = work.expected.completion_tokens
     return quoted
 
 

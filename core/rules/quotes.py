@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from core.rules.money import cost_nano, dollars, nano
 from core.rules.pacing import Bound, Load, Pacing, Waiting, ahead_of, time_for
+from core.rules.readings import Usage
 from core.rules.work import Asking, Past, Scope, Work
 
 COUNTS = ("requests", "prompt_tokens", "completion_tokens", "most_completion_tokens", "samples")
@@ -35,8 +36,8 @@ class Overhead(BaseModel):
 
     refused_share: float = Field(description="Of the samples, in [0, 1]")
     requests: int = Field(description="Beyond those planned")
-    tokens: int = Field(description="Beyond those of the planned requests")
-    usd: float | None = Field(description="Beyond the planned cost; null: none is known")
+    tokens: int = Field(description="Of prompts, beyond those planned")
+    usd: float | None = Field(description="What these tokens cost; null: a model has no prices")
 
 
 class RunOverhead(Overhead):
@@ -106,17 +107,14 @@ class Total(NamedTuple):
 def of_run(asking: Asking, work: Work, past: Past | None, *, repeats: int) -> RunQuote:
     """Return the quote of one run, of which there are as many as repeats."""
     prices = asking.model.prices
-    cost = cost_nano(prices, work.expected)
     return RunQuote(
-        **_figures(work, cost, cost_nano(prices, work.most)),
+        **_figures(work, cost_nano(prices, work.expected), cost_nano(prices, work.most)),
         model=asking.model.name,
         condition=asking.condition.model_dump(mode="json"),
         batch_size=asking.batch_size,
         repeats=repeats,
         samples=asking.samples,
-        overhead=None
-        if past is None
-        else _overhead(past, asking.samples, work.expected.total, cost),
+        overhead=None if past is None else _overhead(past, asking, work),
     )
 
 
@@ -131,13 +129,14 @@ def _figures(work: Work, cost: int | None, most: int | None) -> dict[str, Any]:
     }
 
 
-def _overhead(past: Past, samples: int, tokens: int, cost: int | None) -> RunOverhead:
-    lost = past.lost_share
+def _overhead(past: Past, asking: Asking, work: Work) -> RunOverhead:
+    tokens = round(past.extra_share * work.expected.prompt_tokens)
+    cost = cost_nano(asking.model.prices, Usage(tokens, 0))
     return RunOverhead(
         refused_share=past.refused_share,
-        requests=round(past.extra_each * samples),
-        tokens=round(past.extra_share * tokens),
-        usd=None if cost is None or lost is None else dollars(round(cost * lost)),
+        requests=round(past.extra_each * asking.samples),
+        tokens=tokens,
+        usd=None if cost is None else dollars(cost),
         of=past.of,
         past_runs=past.runs,
     )
