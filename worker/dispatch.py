@@ -53,14 +53,13 @@ class Slice:
         self._model_id = model_id
         self._turnstile = Turnstile(engine, model_id, model, SLICE_S)
         self._lasts = timedelta(seconds=model.timeout_s + SLICE_S) + LEASE_MARGIN
-        self._window = model.limits.concurrency * len(model.credential_keys) + AHEAD
         self._calls: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
         """Lease and send until the time is over or nothing is due."""
         while self._turnstile.left_s:
-            room = self._window - len(self._calls)
+            room = self._turnstile.places + AHEAD - len(self._calls)
             if room < AHEAD:
                 await self._call_ends(self._turnstile.left_s)
                 continue
