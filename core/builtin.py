@@ -1,5 +1,6 @@
 """The datasets and the references that come with gerbench: data, validated when first read."""
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Literal, Self
@@ -10,6 +11,7 @@ from core.errors import InvalidDataset
 from core.imports.layouts import DatasetDraft
 from core.rules.metrics import MetricName
 from core.rules.specs import DatasetSpec, Files, Name, Spec
+from core.vocabulary import Task
 
 
 class Variant(Spec):
@@ -92,7 +94,7 @@ def completed(draft: DatasetDraft) -> DatasetDraft:
     InvalidDataset where nothing says what the task is.
     """
     known = benchmarks().get(draft.name)
-    if known is not None and _same(draft, known):
+    if known is not None and same_question(known, draft.task, draft.labels):
         base = known.spec(draft.variant) if known.variants else known
         given = draft.model_dump(exclude_unset=True)
         return DatasetDraft.model_validate({**base.model_dump(exclude={"variants"}), **given})
@@ -104,9 +106,12 @@ def completed(draft: DatasetDraft) -> DatasetDraft:
     return draft
 
 
-def _same(draft: DatasetDraft, known: Benchmark) -> bool:
-    """Tell whether a draft speaks of a built-in dataset, and not only shares its name."""
-    labels = {label.casefold() for label in known.labels}
-    return draft.task in {None, known.task} and (
-        draft.labels is None or {label.casefold() for label in draft.labels} == labels
+def same_question(known: Benchmark, task: Task | None, labels: Sequence[str] | None) -> bool:
+    """Tell whether a task and labels are those of a built-in dataset; what is None may be any.
+
+    What differs there only shares its name.
+    """
+    wanted = {label.casefold() for label in known.labels}
+    return task in {None, known.task} and (
+        labels is None or {label.casefold() for label in labels} == wanted
     )

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import closing
+from core import closing, quotes
+from core.rules.classes import Classes, rank
+from core.rules.profiles import Profiler
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import ENDED, Status
 from core.rules.submissions import Submission
@@ -31,7 +34,10 @@ LATER = NOW + timedelta(hours=1)
 LABELS = ("anger", "happiness", "sadness")
 
 
-def dataset(session: Session, samples: int, **spec: Any) -> Dataset:
+def dataset(
+    session: Session, samples: int, targets: Sequence[str | float] = LABELS, **spec: Any
+) -> Dataset:
+    """Store a dataset whose samples have these targets, again and again."""
     declared = DatasetSpec.model_validate(
         {
             "name": "moods",
@@ -41,6 +47,9 @@ def dataset(session: Session, samples: int, **spec: Any) -> Dataset:
             **spec,
         }
     )
+    profiler = Profiler()
+    for number in range(samples):
+        profiler.add(f"text {number}", ())
     made = Dataset(
         name=declared.name,
         digest=f"{samples:064d}",
@@ -48,20 +57,23 @@ def dataset(session: Session, samples: int, **spec: Any) -> Dataset:
         modality=declared.modality,
         spec=declared.model_dump(mode="json"),
         sample_count=samples,
+        profile=profiler.profile().to_json(),
         imported_at=NOW,
     )
     session.add(made)
     session.flush()
-    session.add_all(
-        Sample(
-            dataset_id=made.id,
-            name=f"s{number:05d}",
-            target=LABELS[number % len(LABELS)],
-            text=f"text {number}",
-            media=[],
+    for number, target in zip(range(samples), cycle(targets), strict=False):
+        written = isinstance(target, str)
+        session.add(
+            Sample(
+                dataset_id=made.id,
+                name=f"s{number:05d}",
+                target=target if written else None,
+                target_number=None if written else target,
+                text=f"text {number}",
+                media=[],
+            )
         )
-        for number in range(samples)
-    )
     session.flush()
     return made
 
@@ -76,9 +88,19 @@ def model(session: Session, name: str = "local", **spec: Any) -> Model:
     return made
 
 
-def template(session: Session, task: Task = Task.TWEET_SENTIMENT) -> Template:
+def template(
+    session: Session,
+    task: Task = Task.TWEET_SENTIMENT,
+    modality: Modality = Modality.TEXT,
+    *,
+    version: int = 1,
+) -> Template:
     made = Template(
-        task=task, modality=Modality.TEXT, name="plain", version=1, text="Which of {labels}?"
+        task=task,
+        modality=modality,
+        name="plain",
+        version=version,
+        text="Which of {labels}?",
     )
     session.add(made)
     session.flush()
@@ -97,18 +119,11 @@ def job(
     created_at: datetime = NOW,
 ) -> Job:
     body = Submission(dataset=of.name, models=(by.name,), priority=priority)
-    made = Job(
-        dataset_id=of.id,
-        submission=body.model_dump(mode="json"),
-        priority=priority,
-        created_at=created_at,
-    )
-    session.add(made)
-    session.flush()
     condition = Condition(modality=Modality.TEXT, template="plain@1")
-    session.add_all(
+    job_id = uuid4()
+    planned = [
         Run(
-            job_id=made.id,
+            job_id=job_id,
             dataset_id=of.id,
             model_id=by.id,
             template_id=asking.id,
@@ -122,7 +137,19 @@ def job(
             created_at=created_at,
         )
         for number in range(runs)
+    ]
+    quoted = quotes.quote(session, of, planned, priority=priority, now=created_at)
+    made = Job(
+        id=job_id,
+        dataset_id=of.id,
+        submission=body.model_dump(mode="json"),
+        quote=quoted.model_dump(mode="json"),
+        priority=priority,
+        created_at=created_at,
     )
+    session.add(made)
+    session.flush()
+    session.add_all(planned)
     session.flush()
     return made
 
@@ -200,12 +227,15 @@ def finished(
     model: Model | None = None,
     repeat: int = 1,
     batch_size: int = 4,
+    batch_asked: int | None = None,
+    samples_of: Run | None = None,
     **condition: Any,
 ) -> Run:
     """Add a completed run to a job, with these answers in the order of the dataset.
 
-    None is a refusal; what is none of LABELS is out of vocabulary. Batches are filled in order.
+    None is a refusal; what is none of the labels is out of vocabulary. Batches are filled in order.
     """
+    classes = Classes.of(DatasetSpec.model_validate(session.get_one(Dataset, of.dataset_id).spec))
     first = session.scalars(select(Run).where(Run.job_id == of.id).order_by(Run.position)).first()
     assert first is not None
     answered = sum(answer is not None for answer in answers)
@@ -219,6 +249,8 @@ def finished(
         position=100 + repeat,
         seed=0,
         batch_size=batch_size,
+        batch_asked=batch_asked,
+        samples_of=None if samples_of is None else samples_of.id,
         samples=len(answers),
         answered=answered,
         refused=len(answers) - answered,
@@ -241,9 +273,9 @@ def finished(
             request_id=request.id,
             outcome=Outcome.REFUSED if answer is None else Outcome.ANSWERED,
             label=answer,
-            in_vocabulary=None if answer is None else answer in LABELS,
+            in_vocabulary=None if answer is None else answer in classes.labels,
             ranked=None if answer is None else [answer],
-            rank=1 if answer == sample.target else None,
+            rank=rank([answer or ""], classes.right(sample.target, sample.target_number)),
             slot=number % batch_size,
             batch=batch_size,
         )

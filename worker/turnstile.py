@@ -193,7 +193,7 @@ class Turnstile:
         reason = reading.reason or ""
         outcome = Outcome(
             tokens=usage.total if usage else None,
-            seen=seen_limits(exchange.headers),
+            seen=seen_limits(exchange.headers, utc_now()),
             failed=reading.result in OVERLOADS,
             rest=Rest(health, reading.retry_after_s, reason) if health else None,
         )

@@ -11,6 +11,7 @@ from api.schemas.problem import problems
 from api.schemas.work import EXAMPLE, JobOut
 from core import jobs, progress
 from core.db import Database, utc_now
+from core.rules.quotes import Quote
 from core.rules.states import Status
 from core.rules.submissions import Submission
 
@@ -40,6 +41,15 @@ def create_job(
         job = jobs.submit(session, body, idempotency_key=idempotency_key, now=utc_now())
     response.headers["Location"] = request.app.url_path_for("get_job", job_id=job.id)
     return _shown(database, job.id)
+
+
+@router.post("/quote", summary="Quote a job", responses=problems(404))
+def quote_job(
+    body: Annotated[Submission, Body(examples=[EXAMPLE])], database: DatabaseDep
+) -> Quote:
+    """Say what a job would need: requests, tokens, dollars, time. Nothing is stored or sent."""
+    with database.read() as session:
+        return jobs.quote(session, body, now=utc_now())
 
 
 @router.get("", summary="List jobs")

@@ -1,26 +1,17 @@
 """Bodies of metrics."""
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from core import builtin, datasets
+from core import datasets
 from core.progress import RunDetail
-from core.rules.metrics import MetricName
+from core.references import ReferenceFigure, beside
+from core.rules.metrics import METRICS
 from core.rules.scoring import Metrics
 from core.rules.states import Status
 from core.vocabulary import Origin
-
-
-class ReferenceOut(BaseModel):
-    """What a published system scores on the same dataset, and how far the run is from it."""
-
-    system: str
-    kind: Literal["supervised", "published"]
-    metric: MetricName
-    value: float
-    delta: float | None = Field(description="The run's figure less the system's")
 
 
 class RunMetrics(Metrics):
@@ -34,7 +25,9 @@ class RunMetrics(Metrics):
     model: str
     condition: dict[str, Any]
     repeat: int
-    references: list[ReferenceOut] = Field(description="Published results on the same dataset")
+    references: tuple[ReferenceFigure, ...] = Field(
+        description="Published results on the same dataset"
+    )
 
     @classmethod
     def of(cls, detail: RunDetail, metrics: Metrics, **more: Any) -> Self:
@@ -50,7 +43,9 @@ class RunMetrics(Metrics):
             model=detail.model,
             condition=run.condition,
             repeat=run.repeat,
-            references=_references(detail, metrics),
+            references=beside(
+                detail.spec, {name: getattr(metrics, name).value for name in METRICS}
+            ),
             **more,
         )
 
@@ -65,18 +60,3 @@ class PublishedRuns(BaseModel):
     """What an import of published predictions came to."""
 
     runs: list[PublishedRun]
-
-
-def _references(detail: RunDetail, metrics: Metrics) -> list[ReferenceOut]:
-    name, variant = detail.dataset.name, detail.spec.variant
-    found = []
-    for each in builtin.references():
-        if (each.dataset, each.variant) == (name, variant):
-            own = getattr(metrics, each.metric).value
-            found.append(
-                ReferenceOut(
-                    **each.model_dump(exclude={"dataset", "variant"}),
-                    delta=None if own is None else own - each.value,
-                )
-            )
-    return found

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core import closing, datasets
 from core.progress import RunDetail
+from core.references import ReferenceFigure, beside, best_supervised
 from core.rules.metrics import METRICS, MetricName
 from core.rules.scoring import Metrics
 from core.rules.statistics import Interval
@@ -18,6 +19,10 @@ from core.rules.tables import Column, Table
 from core.vocabulary import Task
 
 OUTCOMES = ("answered", "refused", "unparsed", "failed", "pending")
+
+
+BOUNDING = frozenset({"modality", "frames"})
+"""Parts of a condition that bound how many samples fit into a request."""
 
 
 class Body(BaseModel):
@@ -85,6 +90,13 @@ class Cell(Place):
     """The headline metric of always answering the most frequent class."""
     random: float | None
     """That expected of a uniform guess."""
+    references: tuple[ReferenceFigure, ...]
+    """Published results on the same dataset, each with its distance to the mean here."""
+
+    @property
+    def best_supervised(self) -> ReferenceFigure | None:
+        """Return the supervised system with the highest value of the headline metric."""
+        return best_supervised(self.references, self.headline)
 
     @property
     def main(self) -> Average:
@@ -106,12 +118,17 @@ def grouped(
 ) -> dict[str, list[RunDetail]]:
     """Return the runs that are alike but for their repeat and some parts of the condition.
 
-    `without` names parts of the condition, or `batch_size`.
+    `without` names parts of the condition, or `batch_size`. Where it names what bounds how many
+    samples fit into a request, the batch size is alike that was asked for: the same job has six
+    videos of three frames in a request, and eight of one.
     """
     groups: dict[str, list[RunDetail]] = {}
+    bounded = not BOUNDING.isdisjoint(without)
     for detail in details:
         kept = {k: v for k, v in detail.run.condition.items() if k not in without}
-        batch = None if "batch_size" in without else detail.run.batch_size
+        batch = detail.run.batch_asked if bounded else detail.run.batch_size
+        if "batch_size" in without:
+            batch = None
         key = json.dumps([str(detail.dataset.id), detail.model, kept, batch], sort_keys=True)
         groups.setdefault(key, []).append(detail)
     return groups
@@ -133,6 +150,7 @@ def cell(runs: Sequence[Scored]) -> Cell:
     """Return the runs of one place together."""
     detail, first = runs[0]
     counts = {name: sum(getattr(m, name) for _, m in runs) for name in ("samples", *OUTCOMES)}
+    metrics = {name: average([m for _, m in runs], name) for name in METRICS}
     return Cell(
         **place(detail),
         **counts,
@@ -140,9 +158,10 @@ def cell(runs: Sequence[Scored]) -> Cell:
         scored=sum(m.scored for _, m in runs),
         coverage=counts["answered"] / counts["samples"] if counts["samples"] else None,
         headline=first.headline.metric,
-        metrics={name: average([m for _, m in runs], name) for name in METRICS},
+        metrics=metrics,
         majority=mean([m.baselines.majority for _, m in runs]),
         random=mean([m.baselines.random for _, m in runs]),
+        references=beside(detail.spec, {name: one.mean for name, one in metrics.items()}),
     )
 
 
@@ -173,8 +192,8 @@ def mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def told(condition: Mapping[str, Any]) -> str:
-    """Return a condition in a few words; parts that are not set are left out."""
+def told(condition: Mapping[str, Any], batch_size: int | None = None) -> str:
+    """Return a condition, and a batch size, in a few words; what is not set is left out."""
     words: dict[str, Callable[[Any], str]] = {
         "modality": str,
         "template": str,
@@ -182,6 +201,8 @@ def told(condition: Mapping[str, Any]) -> str:
         "color": str,
         "detail": str,
         "longest_side": lambda n: f"{n} px",
+        "batch_size": lambda n: f"batch {n}",
     }
-    shown = (words[name](condition[name]) for name in words if condition.get(name) is not None)
+    parts = {**condition, "batch_size": batch_size}
+    shown = (words[name](parts[name]) for name in words if parts.get(name) is not None)
     return " ".join(shown)

@@ -28,3 +28,8 @@ def cost_nano(prices: Prices | None, usage: Usage | None) -> int | None:
 def dollars(nano: int) -> float:
     """Return an amount in dollars, for people and for JSON."""
     return nano / NANO
+
+
+def nano(usd: float) -> int:
+    """Return an amount that `dollars` gave as billionths again."""
+    return round(usd * NANO)

@@ -1,7 +1,7 @@
 """The tables of the database."""
 
 from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
-from core.tables.results import Attempt, Prediction, Score
+from core.tables.results import Attempt, KeptAnswer, Prediction, Score
 from core.tables.work import Job, Request, Run
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Attempt",
     "Dataset",
     "Job",
+    "KeptAnswer",
     "Model",
     "Prediction",
     "Request",

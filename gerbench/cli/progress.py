@@ -154,6 +154,7 @@ RUNS = (
     Column("run", short("id")),
     Column("model", "model"),
     Column("condition", condition, wrap=True),
+    Column("batch", "batch_size", right=True),
     Column("#", "repeat", right=True),
     Column("status", "status"),
     Column("samples", "progress.samples", right=True),

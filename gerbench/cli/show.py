@@ -37,6 +37,7 @@ def metrics(body: Json) -> RenderableType:
         coverage(body),
         baselines(body),
         top_k(body),
+        *references(body),
         Text("\nEach class", style="bold"),
         per_class(body),
         Text("\nConfusion: targets down, answers across", style="bold"),
@@ -97,6 +98,23 @@ def baselines(body: Json) -> Text:
     name = FIGURES.get(body["headline"]["metric"], "")
     majority, random = (percent(found.get(which)) for which in ("majority", "random"))
     return Text(f"Baselines  {name}: majority {majority}, random {random}")
+
+
+def references(body: Json) -> Sequence[RenderableType]:
+    """Return what published systems score on the same dataset, and how far the run is from it."""
+    found = body.get("references")
+    if not found:
+        return ()
+    made = table("system", "kind", "metric", *(Column(h, "", right=True) for h in ("value", "Δ")))
+    for each in found:
+        made.add_row(
+            Text(plain(each["system"])),
+            each["kind"],
+            FIGURES.get(each["metric"], each["metric"]),
+            percent(each["value"]),
+            points(each["delta"]),
+        )
+    return Text("\nPublished systems; Δ: this run less theirs", style="bold"), made
 
 
 def top_k(body: Json) -> Text:
@@ -164,6 +182,11 @@ def _shade(share: float, *, hit: bool) -> str:
 def percent(share: float | None) -> str:
     """Return a fraction as percent; a dash where there is no figure."""
     return NOTHING if share is None else f"{100 * share:.2f} %"
+
+
+def points(difference: float | None) -> str:
+    """Return a difference of fractions in percentage points, with its sign."""
+    return NOTHING if difference is None else f"{100 * difference:+.2f}"
 
 
 def half_width(interval: Sequence[float] | None) -> str:

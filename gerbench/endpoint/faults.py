@@ -22,6 +22,12 @@ PAGE = (
     "<!DOCTYPE html><html><head><title>{title}</title></head>"
     "<body><center><h1>{title}</h1></center><hr><center>cloudflare</center></body></html>"
 )
+SERVER_ERROR = WireError(
+    500,
+    "The server had an error while processing your request. Sorry about that!",
+    result="500",
+    kind="server_error",
+)
 STRAYS = ("Melancholy", "Bewilderment", "mixed feelings", "N/A")
 
 
@@ -60,13 +66,15 @@ async def strike(kind: str, request: Request) -> Response:
                 kind="server_error",
             )
         case _:
-            error = WireError(
-                500,
-                "The server had an error while processing your request. Sorry about that!",
-                result="500",
-                kind="server_error",
-            )
+            error = SERVER_ERROR
     return error.response({})
+
+
+def in_batch(kind: str) -> tuple[int | None, Any]:
+    """Return what a failed line of a batch comes to: a status and JSON, or no status at all."""
+    if kind in {"reset", "hang"}:
+        return None, None
+    return SERVER_ERROR.status, {"error": SERVER_ERROR.error}
 
 
 def page(status: int, title: str) -> Response:

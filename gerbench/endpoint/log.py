@@ -30,6 +30,8 @@ class Entry(BaseModel):
     """SHA-256 of the request's body."""
     tries: int | None = None
     """How often the same body was let in before."""
+    batch: str | None = None
+    """The batch that it was a line of."""
     names: Sequence[str] = ()
     images: Sequence[str] = ()
     """SHA-256 of each image's bytes, in order."""

@@ -69,3 +69,16 @@ class EndpointOptions(BaseModel):
 
     max_images: int | None = Field(None, gt=0, description="Images in a request, at most")
     max_body_mb: float | None = Field(None, gt=0, description="Size of a request, at most")
+
+    batch_seconds: float = Field(
+        0, ge=0, description="Time that a batch takes; its lines are answered evenly over it"
+    )
+    batch_window_s: float = Field(
+        86_400, gt=0, description="Seconds after which a batch expires with what it has"
+    )
+    batch_share: Share = Field(
+        1, description="Share of a batch's lines that are answered before it expires"
+    )
+    batch_lines: int | None = Field(
+        None, gt=0, description="A batch of more lines fails, as one of too many enqueued tokens"
+    )

@@ -18,12 +18,15 @@ from starlette.routing import Route
 
 from gerbench.endpoint import faults, refusals, tokens, wire
 from gerbench.endpoint.answering import answer
+from gerbench.endpoint.batch_routes import batch_routes
+from gerbench.endpoint.batches import Batches
 from gerbench.endpoint.draws import Draw
+from gerbench.endpoint.files import Files
 from gerbench.endpoint.log import RequestLog, digest_of
 from gerbench.endpoint.options import EndpointOptions
 from gerbench.endpoint.prompts import Ask, read
 from gerbench.endpoint.refusals import Spoken
-from gerbench.endpoint.throttle import Admission, Throttle
+from gerbench.endpoint.throttle import Account, Admission, Throttle
 from gerbench.endpoint.wire import WireError
 
 MODEL = "fer"
@@ -61,6 +64,8 @@ class Endpoint:
         self._throttle = Throttle(options)
         self._tries: Counter[str] = Counter()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="network")
+        self._files = Files()
+        self._batches = Batches(options, self._files, self._line)
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
@@ -70,6 +75,7 @@ class Endpoint:
                 Route("/v1/models", self.models),
                 Route("/log", self.requests),
                 Route("/health", self.health),
+                *batch_routes(self.options, self._files, self._batches, self._enter),
             ]
         )
 
@@ -77,6 +83,7 @@ class Endpoint:
         """Let go of threads and the log's file."""
         self._threads.shutdown()
         self.log.close()
+        self._files.close()
 
     async def health(self, _: Request) -> Response:
         """Say that the process lives."""
@@ -113,35 +120,69 @@ class Endpoint:
         return response
 
     async def _serve(self, request: Request, call: Call) -> Response:
-        body = await self._body(request)
-        call.facts["body"] = digest = hashlib.sha256(body).hexdigest()
-        ask, prompt_tokens = await self._off_loop(lambda: read_and_count(body))
-        call.ask = ask
-        call.facts["prompt_tokens"] = prompt_tokens
-        self._check_images(ask)
+        ask = await self._read(await self._body(request), call)
         admission = self._throttle.admit(
             call.key,
             model=ask.model,
-            tokens=prompt_tokens + (ask.max_tokens or 0),
+            tokens=call.facts["prompt_tokens"] + (ask.max_tokens or 0),
             now=time.monotonic(),
         )
-        # Counted once let in: how often a client met a limit does not change its chances.
-        draw = Draw(self.options.seed, digest, self._tries[digest])
-        self._tries[digest] += 1
-        call.facts["tries"] = draw.tries
         try:
-            return await self._reply(request, Admitted(call, ask, draw, admission))
+            return await self._reply(request, self._admitted(call, ask, admission))
         finally:
             self._throttle.leave(admission)
 
+    async def _line(self, body: bytes, batch: str, key: str | None) -> tuple[int | None, Any]:
+        """Answer a line of a batch: its status and JSON, or None for one that ends without.
+
+        Batches take no room under the limits.
+        """
+        call = Call(key or "anonymous", {"key": key and digest_of(key)[-4:], "batch": batch})
+        try:
+            ask = await self._read(body, call)
+            admitted = self._admitted(call, ask, Admission(Account({})))
+            fault = faults.fault_of(admitted.draw, self.options)
+            if fault is not None:
+                status = faults.STATUS_OF.get(fault) or None
+                self._note(call, status=status, result=fault)
+                return faults.in_batch(fault)
+            response = await self._answered(admitted, None)
+        except WireError as error:
+            self._note(call, status=error.status, result=error.result)
+            return error.status, {"error": error.error}
+        return response.status_code, orjson.loads(response.body)
+
+    async def _read(self, body: bytes, call: Call) -> Ask:
+        """Return what a body asks, and note it."""
+        call.facts["body"] = hashlib.sha256(body).hexdigest()
+        ask, call.facts["prompt_tokens"] = await self._off_loop(lambda: read_and_count(body))
+        call.ask = ask
+        self._check_images(ask)
+        return ask
+
+    def _admitted(self, call: Call, ask: Ask, admission: Admission) -> Admitted:
+        """Return a call that is let in.
+
+        It is counted now: how often a client met a limit does not change its chances.
+        """
+        digest = call.facts["body"]
+        draw = Draw(self.options.seed, digest, self._tries[digest])
+        self._tries[digest] += 1
+        call.facts["tries"] = draw.tries
+        return Admitted(call, ask, draw, admission)
+
     async def _reply(self, request: Request, admitted: Admitted) -> Response:
-        ask, draw = admitted.ask, admitted.draw
-        await self._lag(draw)
-        fault = faults.fault_of(draw, self.options)
+        await self._lag(admitted.draw)
+        fault = faults.fault_of(admitted.draw, self.options)
         if fault is not None and fault != "truncated":
             status = faults.STATUS_OF[fault]
             self._note(admitted.call, status=status, result=fault)
             return await faults.strike(fault, request)
+        return await self._answered(admitted, fault)
+
+    async def _answered(self, admitted: Admitted, fault: str | None) -> Response:
+        """Return what the model says, or its refusal."""
+        ask, draw = admitted.ask, admitted.draw
         if refusals.is_refused(ask, draw, self.options):
             spoken = refusals.refusal(draw, self.options.refusal_form)
             return self._say(admitted, spoken, "refused")
@@ -205,6 +246,12 @@ class Endpoint:
             **call.facts,
             **facts,
         )
+
+    def _enter(self, request: Request) -> str | None:
+        """Let a request for files or batches in: return its key, or raise the 401."""
+        key = bearer(request)
+        self._authorize(key)
+        return key
 
     def _authorize(self, key: str | None) -> None:
         if self.options.api_key and key not in self.options.api_key:

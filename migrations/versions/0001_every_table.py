@@ -56,11 +56,21 @@ def upgrade() -> None:
         ),
         sa.Column("spec", sa.JSON(), nullable=False),
         sa.Column("sample_count", sa.Integer(), nullable=False),
+        sa.Column("profile", sa.JSON(), nullable=False),
         sa.Column("published", sa.Boolean(), nullable=False),
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("sample_count > 0", name=op.f("ck_datasets_not_empty")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
         sa.UniqueConstraint("name", "digest", name=op.f("uq_datasets_name_digest")),
+    )
+    op.create_table(
+        "kept_answers",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("analysis", sa.String(length=40), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_kept_answers")),
     )
     op.create_table(
         "models",
@@ -133,6 +143,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
         sa.Column("submission", sa.JSON(), nullable=False),
+        sa.Column("quote", sa.JSON(), nullable=False),
         sa.Column(
             "status",
             sa.Enum(
@@ -208,7 +219,9 @@ def upgrade() -> None:
         sa.Column("repeat", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=False),
+        sa.Column("samples_of", sa.Uuid(), nullable=True),
         sa.Column("batch_size", sa.Integer(), nullable=False),
+        sa.Column("batch_asked", sa.Integer(), nullable=True),
         sa.Column(
             "status",
             sa.Enum(
@@ -264,12 +277,16 @@ def upgrade() -> None:
             "answered + refused + unparsed + failed <= samples",
             name=op.f("ck_runs_outcomes_within_samples"),
         ),
+        sa.CheckConstraint(
+            "batch_asked >= batch_size", name=op.f("ck_runs_batch_size_within_asked")
+        ),
         sa.CheckConstraint("batch_size > 0", name=op.f("ck_runs_batch_size_positive")),
         sa.CheckConstraint("planned <= samples", name=op.f("ck_runs_planned_within_samples")),
         sa.CheckConstraint("samples > 0", name=op.f("ck_runs_not_empty")),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_runs_dataset_id")),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_runs_job_id")),
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_runs_model_id")),
+        sa.ForeignKeyConstraint(["samples_of"], ["runs.id"], name=op.f("fk_runs_samples_of")),
         sa.ForeignKeyConstraint(
             ["template_id"], ["templates.id"], name=op.f("fk_runs_template_id")
         ),
@@ -549,5 +566,6 @@ def downgrade() -> None:
         )
 
     op.drop_table("models")
+    op.drop_table("kept_answers")
     op.drop_table("datasets")
     op.drop_table("api_keys")

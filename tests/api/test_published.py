@@ -205,6 +205,8 @@ def test_every_published_figure_is_reproduced_to_two_decimals(client: TestClient
         )
         assert round(100 * own["value"], 2) == value
         assert abs(own["delta"]) < 5e-5
+    cells = client.get("/v1/analyses/main", params={"dataset": "rafdb"}).json()["cells"]
+    assert [cell["references"] for cell in cells] == [main["rafdb", None]["references"]]
     with (SHARED / "paper" / "reference_results.csv").open(encoding="utf-8") as lines:
         wanted = sum(row["dataset"] == "rafdb" for row in csv.DictReader(lines))
     assert len(main["rafdb", None]["references"]) == wanted

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy.orm import Session
 
+from core import builtin
 from core.analyses.cases import Case, CaseFilter, cases
 from core.analyses.classes import classes
 from core.analyses.main_results import main_results
@@ -30,6 +31,29 @@ def test_main_results_average_repeats_and_tell_coverage(database: Database, job:
     assert accuracy.mean == pytest.approx(0.75)
     assert accuracy.sd == pytest.approx(0.5 / 2**0.5)
     assert (moods.majority, moods.random) == pytest.approx((1 / 3, 1 / 3))
+
+
+def test_main_results_stand_beside_published_systems(database: Database) -> None:
+    known = builtin.benchmarks()["enterface"].spec()
+    with database.write.begin() as session:
+        dataset = rows.dataset(session, 6, **known.model_dump(exclude={"files"}))
+        job = rows.job(session, dataset, rows.model(session), rows.template(session))
+        rows.finished(session, job, [A, H, S, A, A, A])
+        rows.finished(session, job, [A, H, S, A, H, H], repeat=2)
+        found = main_results(session, Selection())
+
+    (cell,) = found.cells
+    deltas = {(r.system, r.metric): r.delta for r in cell.references}
+    assert deltas["GPT-4V", "accuracy"] == pytest.approx((4 / 6 + 5 / 6) / 2 - 0.3328)
+    assert deltas["GPT-4V", "uar"] == pytest.approx((4 / 6 + 5 / 6) / 2 - 0.3311)
+    best = cell.best_supervised
+    assert best is not None
+    assert (best.kind, best.metric, best.system) == ("supervised", "accuracy", "MAE-DFER")
+    main, references = found.tables()
+    shown = dict(zip([c.head for c in main.columns], main.rows[0], strict=True))
+    assert (shown["best supervised"], shown["its value"]) == (best.system, best.value)
+    assert shown["delta"] == pytest.approx(0.75 - best.value)
+    assert len(references.rows) == len(cell.references) > 6
 
 
 def test_confusions_are_added_and_normalised_both_ways(database: Database, job: Job) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from gerbench.cli import show
 from gerbench.cli.tree import requests_tree
-from tests.gerbench.cli.bodies import JOB, RUN, job, metrics, request, rescored, run
+from tests.gerbench.cli.bodies import JOB, RUN, job, metrics, progress, request, rescored, run
 from tests.gerbench.cli.canned import Canned
 from tests.gerbench.cli.conftest import Gerbench
 
@@ -60,6 +60,38 @@ def test_figures_come_as_percent_with_their_intervals(gerbench: Gerbench, canned
     assert "Top k top 1 75.81 %, top 2 90.00 %, top 3 -" in lines
     assert "anger 90.00 % 80.00 % - 44" in lines
     assert "happy 3 40 1 2" in lines
+
+
+def test_figures_stand_beside_those_of_published_systems(
+    gerbench: Gerbench, canned: Canned
+) -> None:
+    references = [
+        {
+            "system": "IPD-[FER]",
+            "kind": "supervised",
+            "metric": "accuracy",
+            "value": 0.8889,
+            "delta": -0.1308,
+        },
+        {
+            "system": "GPT-4V",
+            "kind": "published",
+            "metric": "macro_f1",
+            "value": 0.5,
+            "delta": None,
+        },
+    ]
+    canned.on("GET", f"{HERE}/metrics", metrics(references=references))
+
+    result = gerbench("runs", "metrics", RUN)
+
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "IPD-[FER] supervised accuracy 88.89 % -13.08" in lines
+    assert "GPT-4V published macro F1 50.00 % -" in lines
+
+
+def test_figures_without_published_systems_say_nothing_of_them() -> None:
+    assert "Published" not in shown(show.metrics(metrics(references=[])))
 
 
 def test_metrics_as_json_are_the_api_s_own(gerbench: Gerbench, canned: Canned) -> None:
@@ -269,3 +301,21 @@ def test_the_scorings_of_a_run_are_listed(gerbench: Gerbench, canned: Canned) ->
     result = gerbench("runs", "scores", RUN)
 
     assert "2 2026-11-22T22:00:00Z 1 3 75.81 % why" in " ".join(result.stdout.split())
+
+
+def test_an_audit_says_what_was_submitted_and_what_to_do_then(
+    gerbench: Gerbench, canned: Canned
+) -> None:
+    submitted = job("queued", progress=progress(samples=40))
+    canned.on("POST", f"{HERE}/audit", submitted, status=202)
+
+    said = gerbench("runs", "audit", RUN, "--samples", "40", "--seed", "3")
+    as_json = gerbench("runs", "audit", RUN, "--idempotency-key", "k", "--json")
+
+    assert "asks again about 40 samples of run 77aa0000, one a request" in said.stdout
+    assert "gerbench jobs watch 1f3a9c00" in said.stdout
+    assert "gerbench analyses position --run 77aa0000 --run" in said.stdout
+    assert json.loads(as_json.stdout) == submitted
+    bodies = [asked.json() for asked in canned.asked if asked.method == "POST"]
+    assert bodies == [{"samples": 40, "seed": 3}, {}]
+    assert canned.last("POST").headers["idempotency-key"] == "k"
