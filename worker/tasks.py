@@ -11,7 +11,7 @@ from worker.app import DISPATCH, PLAN, STALE_S, TICK
 from worker.dispatch import dispatch
 from worker.engine import Engine
 from worker.planner import plan
-from worker.upkeep import tidy
+from worker.upkeep import quiet, tidy
 
 
 def register(app: Celery, engine: Engine) -> None:
@@ -38,6 +38,8 @@ def register(app: Celery, engine: Engine) -> None:
 
     @app.task(name=TICK)
     def tick() -> None:
+        if quiet(engine.database):
+            return
         tidy(engine.database, now=utc_now())
         with engine.database.read() as session:
             unplanned = runs.unplanned(session)

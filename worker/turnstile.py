@@ -23,7 +23,7 @@ from core.limiter.interface import (
     Rest,
     Wait,
 )
-from core.rules.crowds import START
+from core.providers.adapters import adapter_for
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import ModelSpec
@@ -76,19 +76,28 @@ class Place:
 
 
 class Turnstile:
-    """The way out for one model's calls: they stand in line, and one asks for the first of them."""
+    """The way out for one model's calls: they stand in line, and room is asked for in their order.
+
+    Those at its head are asked for together.
+    """
 
     def __init__(self, engine: Engine, model_id: UUID, model: ModelSpec, slice_s: float) -> None:
         self.engine = engine
         self.model_id = model_id
         self.model = model
-        self.places = self._first_places()
-        """Calls that may be under way at present, as far as is known."""
+        self.adapter = adapter_for(model.wire)
+        self.url = self.adapter.url(model)
+        self.waiting = 0
+        """Calls that are leased and have no room yet."""
+        self.granted = 0
+        """Calls that had room given so far."""
         self._deadline = engine.loop.time() + slice_s
         self._closed = False
         self._line: deque[Place] = deque()
         self._asking: asyncio.Task[None] | None = None
         self._freed = asyncio.Event()
+        self._thin = 0
+        self._thinned = asyncio.Event()
 
     @property
     def left_s(self) -> float:
@@ -102,6 +111,22 @@ class Turnstile:
         self._closed = True
         self._freed.set()
 
+    def expect(self, calls: int) -> None:
+        """Count calls that will enter, or pass by."""
+        self.waiting += calls
+
+    def pass_by(self) -> None:
+        """Count a call that will not enter after all."""
+        self.waiting -= 1
+        if self.waiting <= self._thin:
+            self._thinned.set()
+
+    async def thinned(self, waiting: int, seconds: float) -> None:
+        """Return when so few calls wait, at the latest after so many seconds."""
+        self._thin = waiting
+        self._thinned.clear()
+        await _within(self._thinned, seconds)
+
     async def enter(self, tokens: int) -> Grant:
         """Return room for a call of so many tokens, once it has come.
 
@@ -111,7 +136,12 @@ class Turnstile:
         self._line.append(place)
         if self._asking is None:
             self._asking = self.engine.loop.create_task(self._serve())
-        return await place.room
+        try:
+            grant = await place.room
+            self.granted += 1
+            return grant
+        finally:
+            self.pass_by()
 
     async def _serve(self) -> None:
         """Get room for the line until it is empty; give it back when the slice ends."""
@@ -135,12 +165,12 @@ class Turnstile:
         try:
             reserved = await self._reserve([Cost(tokens=place.tokens) for place in asked])
         except NeverFits as error:
-            self._line.remove(asked[0])
-            asked[0].room.set_exception(error)
+            self._line.popleft()
+            if not asked[0].room.done():
+                asked[0].room.set_exception(error)
             return 0.0
-        self.places = reserved.places or self.places
         for place, grant in zip(asked, reserved.grants, strict=False):
-            self._line.remove(place)
+            self._line.popleft()
             if place.room.done():
                 await self.back_out(grant)
             else:
@@ -151,13 +181,9 @@ class Turnstile:
         if wait > left:
             self._rest(wait)
         else:
-            await self._freed_within(wait)
+            self._freed.clear()
+            await _within(self._freed, wait)
         return wait
-
-    def _first_places(self) -> int:
-        """Return how many calls may be under way, before anything is heard of the limiter."""
-        concurrency = self.model.limits.concurrency
-        return (START if concurrency is None else concurrency) * len(self.model.credential_keys)
 
     async def _reserve(self, costs: list[Cost]) -> Reserved:
         """Ask for room; while the limiter is away there is none."""
@@ -173,7 +199,7 @@ class Turnstile:
             )
         except LimiterAway as away:
             log.warning("no room can be reserved", reason=str(away))
-            return Reserved((), Wait(AWAY_S, str(away)), 0)
+            return Reserved((), Wait(AWAY_S, str(away)))
 
     async def back_out(self, grant: Grant) -> None:
         """Give room back that was not used."""
@@ -228,14 +254,6 @@ class Turnstile:
         self.engine.resting[self.model_id] = until
         self.close()
 
-    async def _freed_within(self, seconds: float) -> None:
-        """Wait until a call ends, at most so long."""
-        self._freed.clear()
-        try:
-            await asyncio.wait_for(self._freed.wait(), seconds)
-        except TimeoutError:
-            return
-
     def _stop_runs(self, reason: str) -> None:
         """Pause the running runs of this model."""
         with self.engine.database.read() as session:
@@ -243,6 +261,15 @@ class Turnstile:
         for run_id in running:
             with self.engine.database.write.begin() as session:
                 jobs.stop(session, run_id, reason, now=utc_now())
+
+
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, at most so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
 
 
 @contextmanager

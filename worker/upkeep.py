@@ -10,6 +10,12 @@ LEFTOVERS = 20_000
 """Requests of cancelled runs that one tick cleans up."""
 
 
+def quiet(database: Database) -> bool:
+    """Tell whether there is nothing to move; two looks, since it is asked every second."""
+    with database.read() as session:
+        return not (runs.any_open(session) or leases.has_leftovers(session))
+
+
 def tidy(database: Database, *, now: datetime) -> None:
     """Rescue requests of dead workers, close finished runs, drop what was cancelled.
 

@@ -85,8 +85,6 @@ class Reserved:
     grants: Sequence[Grant]
     wait: Wait | None
     """Why there are not more; None when all were granted, or the next one may never fit."""
-    places: int
-    """Calls that may be under way at present, with all credentials together."""
 
 
 @dataclass(frozen=True)

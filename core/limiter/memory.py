@@ -66,8 +66,7 @@ class MemoryLimiter:
                 if not isinstance(room, Grant):
                     break
                 grants.append(room)
-            places = sum(account.concurrency(limits) for _, account in accounts)
-        return Reserved(grants, room if isinstance(room, Wait) else None, places)
+        return Reserved(grants, room if isinstance(room, Wait) else None)
 
     def _find(
         self,

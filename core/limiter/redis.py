@@ -101,7 +101,7 @@ class RedisLimiter:
     ) -> Reserved:
         """See `Limiter.reserve`."""
         batch = secrets.token_hex(8)
-        places, *answers = await self._run(
+        answers = await self._run(
             "reserve",
             model,
             credentials,
@@ -123,7 +123,7 @@ class RedisLimiter:
             except NeverFits:
                 if not grants:
                     raise
-        return Reserved(grants, wait, places)
+        return Reserved(grants, wait)
 
     async def settle(self, model: str, grant: Grant, outcome: Outcome) -> None:
         """See `Limiter.settle`."""

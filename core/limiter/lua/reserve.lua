@@ -1,7 +1,7 @@
 -- ARGV: time, rpm, tpm, rpd, concurrency or '', horizon, ttl, id, owner, then requests and tokens of
--- each call. Answers {places, {index of the account, delay, stamp…} of each call that has room, then,
--- unless all have, {0, then at, why, sure, reach of each account}}. The ids of grants are the id with
--- the number of the call.
+-- each call. Answers {index of the account, delay, stamp…} for each call that has room, then, unless
+-- all have, {0, then at, why, sure, reach of each account}. The ids of grants are the id with the
+-- number of the call.
 
 local limits = {
   rpm = tonumber(ARGV[2]), tpm = tonumber(ARGV[3]), rpd = tonumber(ARGV[4]),
@@ -104,7 +104,7 @@ local function take(account, known, cost, moment, call_id)
   return exact(moment), state.granted, state.granted_tokens, ahead, ahead_tokens, busy and 1 or 0
 end
 
-local accounts, places = {}, 0
+local accounts = {}
 for index = 1, #KEYS / 5 do
   local account = load(index)
   local state = account.state
@@ -155,7 +155,6 @@ for at = 10, #ARGV, 2 do
   if answer[1] == 0 then break end
 end
 for _, account in ipairs(accounts) do
-  places = places + concurrency(account.state)
   if account.changed then save(account) end
 end
-return {places, unpack(answers)}
+return answers

@@ -128,7 +128,7 @@ class Subject:
         except NeverFits as error:
             return str(error)
         rooms: list[Grant | Wait] = [*reserved.grants, *([reserved.wait] if reserved.wait else [])]
-        return reserved.places, [self._told(room) for room in rooms]
+        return [self._told(room) for room in rooms]
 
     async def step_settle(self, number: int, outcome: Outcome) -> None:
         if grant := self._grant(number):
@@ -139,7 +139,7 @@ class Subject:
         going: list[Grant] = []
         for number in range(calls):
             room = await self.step_batch([1])
-            if isinstance(room, tuple) and len(self.grants) and room[1]:
+            if isinstance(room, list) and self.grants:
                 going = [*going, self.grants[-1]]
             if len(going) > number % 7:
                 self.now += seconds * len(going) / 4
