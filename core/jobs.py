@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from core import datasets, models, runs, templates
 from core.errors import InvalidInput, KeyReused, NotFound
 from core.paging import Key, Slice, fetch
+from core.rules.batches import check_dispatch
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import ENDED, Status, combine
 from core.rules.submissions import MAX_RUNS, Submission, batch_size, expand
@@ -74,6 +75,8 @@ def _same(job: Job, body: dict[str, object]) -> Job:
 def _expand(session: Session, job: Job, dataset: Dataset, submission: Submission) -> list[Run]:
     """Return a run for each model, condition and repeat."""
     chosen = [models.get(session, name) for name in dict.fromkeys(submission.models)]
+    for model in chosen:
+        check_dispatch(submission.dispatch, model.name, model.spec["wire"])
     spec = DatasetSpec.model_validate(dataset.spec)
     conditions = expand(submission.conditions, spec.modality, spec.frames)
     count = len(chosen) * len(conditions) * submission.repeats
@@ -114,6 +117,7 @@ def _run(
         position=position,
         seed=asked.seed,
         batch_size=batch_size(condition, capabilities, size),
+        dispatch=asked.dispatch,
         samples=min(limit or dataset.sample_count, dataset.sample_count),
         created_at=job.created_at,
     )

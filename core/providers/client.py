@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, BinaryIO
 
 import aiohttp
 import httpx
@@ -39,12 +39,22 @@ FAULTS = (httpx.HTTPError, aiohttp.ClientError, HttpProcessingError, OSError, Re
 """All that a network, a proxy or a server can do to an exchange. TimeoutError is an OSError."""
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A body that is sent as it is read, for one that is too large to hold."""
+
+    size: int
+    chunks: AsyncIterator[bytes]
+
+
 @dataclass
 class _Reply:
     """A reply as it arrives."""
 
     headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
+    file: BinaryIO | None = None
+    """Where the body of a success goes instead, however large it is."""
 
 
 class ProviderClient:
@@ -68,12 +78,25 @@ class ProviderClient:
         kept byte for byte, after content decoding where a server compresses unasked; the secret
         of the Authorization header is blotted out wherever the reply repeats it.
         """
-        reply = _Reply()
+        return await self.exchange("POST", url, headers, content, timeout_s)
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | Upload,
+        timeout_s: float,
+        *,
+        into: BinaryIO | None = None,
+    ) -> Exchange:
+        """Send a request of any method, as `post` does; the body of a success may go to a file."""
+        reply = _Reply(file=into)
         started = time.perf_counter()
         status, failure, error = None, None, None
         try:
             async with asyncio.timeout(timeout_s):
-                status = await self._receive(url, headers, content, reply)
+                status = await self._receive(method, url, headers, content, reply)
         except FAULTS as fault:
             failure, error = _meaning(fault), _words(fault, timeout_s)
             del reply.body[PARTIAL_BYTES:]
@@ -88,15 +111,23 @@ class ProviderClient:
             await client.aclose()
 
     async def _receive(
-        self, url: str, headers: Mapping[str, str], content: bytes, reply: _Reply
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | Upload,
+        reply: _Reply,
     ) -> int:
         """Fill `reply` and return its status once it is whole."""
         client = self._client = self._client or _open()
-        sized = {**headers, "content-length": str(len(content))}
-        body = content if len(content) <= LARGE_BYTES else _slices(content)
-        async with client.stream("POST", url, headers=sized, content=body) as response:
+        size, body = _body(content)
+        sized = {**headers, "content-length": str(size)}
+        async with client.stream(method, url, headers=sized, content=body) as response:
             reply.headers = dict(response.headers)
             async for chunk in response.aiter_bytes():
+                if reply.file is not None and response.is_success:
+                    reply.file.write(chunk)
+                    continue
                 reply.body += chunk
                 if len(reply.body) > self._max_reply_bytes:
                     raise ReplyTooLarge(f"the reply is larger than {self._max_reply_bytes} bytes")
@@ -137,6 +168,13 @@ def _open() -> httpx.AsyncClient:
         timeout=httpx.Timeout(None, connect=CONNECT_S),
         follow_redirects=False,
     )
+
+
+def _body(content: bytes | Upload) -> tuple[int, bytes | AsyncIterator[bytes]]:
+    """Return a body's size, and the body as the transport takes it."""
+    if isinstance(content, Upload):
+        return content.size, content.chunks
+    return len(content), content if len(content) <= LARGE_BYTES else _slices(content)
 
 
 async def _slices(content: bytes) -> AsyncIterator[bytes]:

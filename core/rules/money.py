@@ -10,8 +10,10 @@ NANO = 1_000_000_000
 """Billionths in a dollar."""
 
 
-def cost_nano(prices: Prices | None, usage: Usage | None) -> int | None:
+def cost_nano(prices: Prices | None, usage: Usage | None, *, share: float = 1.0) -> int | None:
     """Return what an exchange cost, or None where no price or no usage is known.
+
+    `share` is the part of the prices that is asked: a provider's discount for batches.
 
     Prices are taken as the decimals they were written as, 0.1 as one tenth, and the exact cost is
     rounded once, a half upwards.
@@ -22,6 +24,7 @@ def cost_nano(prices: Prices | None, usage: Usage | None) -> int | None:
         Fraction(str(prices.input_per_mtok)) * usage.prompt_tokens
         + Fraction(str(prices.output_per_mtok)) * usage.completion_tokens
     )
+    per_million *= Fraction(str(share))
     return floor(per_million * NANO / 1_000_000 + Fraction(1, 2))
 
 

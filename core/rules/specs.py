@@ -152,6 +152,9 @@ class Prices(Spec):
 
     input_per_mtok: float = Field(ge=0)
     output_per_mtok: float = Field(ge=0)
+    batch_discount: float = Field(
+        0.5, ge=0, le=1, description="The part of these that calls in batches cost"
+    )
 
 
 class ModelSpec(Spec):
