@@ -3,7 +3,9 @@
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,18 @@ def video(path: Path, frames: int = 20, width: int = 64, height: int = 48) -> Pa
     for index in range(frames):
         writer.write(np.full((height, width, 3), index * 10, np.uint8))
     writer.release()
+    return path
+
+
+def encoded(path: Path, encoder: str, options: dict[str, str], frames: int) -> Path:
+    """A video of moving noise, by any encoder of FFmpeg; OpenCV's writes no H.264."""
+    with av.open(path, "w") as file:
+        stream: Any = file.add_stream(encoder, rate=10, options=options)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for index in range(frames):
+            pixels = np.roll(scene(96, 64), 3 * index, axis=1)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="bgr24")))
+        file.mux(stream.encode())
     return path
 
 

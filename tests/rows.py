@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import closing
+from core.rules.classes import Classes, rank
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import ENDED, Status
 from core.rules.submissions import Submission
@@ -31,7 +33,10 @@ LATER = NOW + timedelta(hours=1)
 LABELS = ("anger", "happiness", "sadness")
 
 
-def dataset(session: Session, samples: int, **spec: Any) -> Dataset:
+def dataset(
+    session: Session, samples: int, targets: Sequence[str | float] = LABELS, **spec: Any
+) -> Dataset:
+    """Store a dataset whose samples have these targets, again and again."""
     declared = DatasetSpec.model_validate(
         {
             "name": "moods",
@@ -52,16 +57,18 @@ def dataset(session: Session, samples: int, **spec: Any) -> Dataset:
     )
     session.add(made)
     session.flush()
-    session.add_all(
-        Sample(
-            dataset_id=made.id,
-            name=f"s{number:05d}",
-            target=LABELS[number % len(LABELS)],
-            text=f"text {number}",
-            media=[],
+    for number, target in zip(range(samples), cycle(targets), strict=False):
+        written = isinstance(target, str)
+        session.add(
+            Sample(
+                dataset_id=made.id,
+                name=f"s{number:05d}",
+                target=target if written else None,
+                target_number=None if written else target,
+                text=f"text {number}",
+                media=[],
+            )
         )
-        for number in range(samples)
-    )
     session.flush()
     return made
 
@@ -204,8 +211,9 @@ def finished(
 ) -> Run:
     """Add a completed run to a job, with these answers in the order of the dataset.
 
-    None is a refusal; what is none of LABELS is out of vocabulary. Batches are filled in order.
+    None is a refusal; what is none of the labels is out of vocabulary. Batches are filled in order.
     """
+    classes = Classes.of(DatasetSpec.model_validate(session.get_one(Dataset, of.dataset_id).spec))
     first = session.scalars(select(Run).where(Run.job_id == of.id).order_by(Run.position)).first()
     assert first is not None
     answered = sum(answer is not None for answer in answers)
@@ -241,9 +249,9 @@ def finished(
             request_id=request.id,
             outcome=Outcome.REFUSED if answer is None else Outcome.ANSWERED,
             label=answer,
-            in_vocabulary=None if answer is None else answer in LABELS,
+            in_vocabulary=None if answer is None else answer in classes.labels,
             ranked=None if answer is None else [answer],
-            rank=1 if answer == sample.target else None,
+            rank=rank([answer or ""], classes.right(sample.target, sample.target_number)),
             slot=number % batch_size,
             batch=batch_size,
         )

@@ -8,14 +8,13 @@ from fastapi import APIRouter, Depends, Response
 
 from api import cursors
 from api.deps import DatabaseDep, PageDep
+from api.kept import Answer, AskedDep
 from api.schemas.analyses import CaseOut, CaseQuery, Format, SelectionQuery, TableQuery
 from api.schemas.base import Page
 from api.schemas.problem import problems
 from core.analyses import cases, varying
 from core.analyses.classes import By, Classes, classes
 from core.analyses.comparing import Pairwise, pairwise
-from core.analyses.figures import Analysis
-from core.analyses.kept import Kept
 from core.analyses.main_results import MainResults, main_results
 from core.analyses.position import Position, position
 from core.analyses.refusals import Refusals, refusals
@@ -34,9 +33,6 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     **problems(404),
 }
 
-KEPT = Kept()
-"""Of this process."""
-
 router = APIRouter(prefix="/analyses", tags=["analyses"], responses=RESPONSES)
 
 SelectionDep = Annotated[SelectionQuery, Depends()]
@@ -45,76 +41,63 @@ CaseDep = Annotated[CaseQuery, Depends()]
 
 
 @router.get("/main", summary="Main results", response_model=MainResults)
-def get_main(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+def get_main(asked: AskedDep, shown: TableDep) -> Any:
     """Return datasets x models: every metric with its interval, baselines, coverage."""
-    with database.read() as session:
-        return _shown(KEPT.answer(session, query.selection, main_results, "main_results"), shown)
+    return _shown(asked.answer(MainResults, main_results, "main"), shown)
 
 
 @router.get("/temporal", summary="Frames", response_model=Varying)
-def get_temporal(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+def get_temporal(asked: AskedDep, shown: TableDep) -> Any:
     """Return how the figures change with the number of frames."""
-    with database.read() as session:
-        return _shown(KEPT.answer(session, query.selection, varying.temporal, "temporal"), shown)
+    return _shown(asked.answer(Varying, varying.temporal, "temporal"), shown)
 
 
 @router.get("/fusion", summary="Text, video, both", response_model=Varying)
-def get_fusion(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+def get_fusion(asked: AskedDep, shown: TableDep) -> Any:
     """Return how the figures change with what is shown of a sample."""
-    with database.read() as session:
-        return _shown(KEPT.answer(session, query.selection, varying.fusion, "fusion"), shown)
+    return _shown(asked.answer(Varying, varying.fusion, "fusion"), shown)
 
 
 @router.get("/templates", summary="Wording of the prompt", response_model=Varying)
-def get_template_analysis(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+def get_template_analysis(asked: AskedDep, shown: TableDep) -> Any:
     """Return the spread over templates, and which samples flip."""
-    with database.read() as session:
-        return _shown(KEPT.answer(session, query.selection, varying.templates, "templates"), shown)
+    return _shown(asked.answer(Varying, varying.templates, "templates"), shown)
 
 
 @router.get("/color", summary="Color against gray", response_model=Varying)
-def get_color(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+def get_color(asked: AskedDep, shown: TableDep) -> Any:
     """Return what color is worth, sample by sample."""
-    with database.read() as session:
-        return _shown(KEPT.answer(session, query.selection, varying.color, "color"), shown)
+    return _shown(asked.answer(Varying, varying.color, "color"), shown)
 
 
 @router.get("/stability", summary="Repeats", response_model=Stability)
-def get_stability(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+def get_stability(asked: AskedDep, shown: TableDep) -> Any:
     """Return how far the repeats of each condition agree."""
-    with database.read() as session:
-        return _shown(KEPT.answer(session, query.selection, stability, "stability"), shown)
+    return _shown(asked.answer(Stability, stability, "stability"), shown)
 
 
 @router.get("/pairwise", summary="Two runs", response_model=Pairwise)
-def get_pairwise(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+def get_pairwise(asked: AskedDep, shown: TableDep) -> Any:
     """Return every pair of the selected runs over one dataset, compared sample by sample."""
-    with database.read() as session:
-        return _shown(KEPT.answer(session, query.selection, pairwise, "pairwise"), shown)
+    return _shown(asked.answer(Pairwise, pairwise, "pairwise"), shown)
 
 
 @router.get("/classes", summary="Confusion", response_model=Classes)
-def get_classes(
-    database: DatabaseDep, query: SelectionDep, shown: TableDep, by: By = "condition"
-) -> Any:
+def get_classes(asked: AskedDep, shown: TableDep, by: By = "condition") -> Any:
     """Return confusion matrices, the figures of each class, and the most confused pairs."""
-    with database.read() as session:
-        counted = partial(classes, by=by)
-        return _shown(KEPT.answer(session, query.selection, counted, "classes", by), shown)
+    return _shown(asked.answer(Classes, partial(classes, by=by), "classes", by=by), shown)
 
 
 @router.get("/refusals", summary="Refusals", response_model=Refusals)
-def get_refusals(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+def get_refusals(asked: AskedDep, shown: TableDep) -> Any:
     """Return what was refused where, which samples, and what the refusals cost."""
-    with database.read() as session:
-        return _shown(KEPT.answer(session, query.selection, refusals, "refusals"), shown)
+    return _shown(asked.answer(Refusals, refusals, "refusals"), shown)
 
 
 @router.get("/position", summary="Place in the batch", response_model=Position)
-def get_position(database: DatabaseDep, query: SelectionDep, shown: TableDep) -> Any:
+def get_position(asked: AskedDep, shown: TableDep) -> Any:
     """Return accuracy by slot in the batch, and what another batch size changes."""
-    with database.read() as session:
-        return _shown(KEPT.answer(session, query.selection, position, "position"), shown)
+    return _shown(asked.answer(Position, position, "position"), shown)
 
 
 @router.get("/cases", summary="Single predictions", response_model=Page[CaseOut])
@@ -141,11 +124,11 @@ def list_cases(
     return answer
 
 
-def _shown(analysis: Analysis, shown: TableQuery) -> Analysis | Response:
+def _shown(answer: Answer[Any], shown: TableQuery) -> Response:
     """Return an analysis as it was asked for."""
     if shown.format is Format.JSON:
-        return analysis
-    return _rendered(analysis.tables(), shown)
+        return Response(answer.body, media_type="application/json")
+    return _rendered(answer.analysis.tables(), shown)
 
 
 def _rendered(tables: Sequence[Table], shown: TableQuery) -> Response:

@@ -70,18 +70,29 @@ class CaseQuery:
         self,
         *,
         outcome: Outcome | None = None,
-        target: Annotated[str | None, Query(max_length=100, description="The true label")] = None,
-        label: Annotated[str | None, Query(max_length=200, description="The answer")] = None,
-        right: Annotated[bool | None, Query(description="Is the answer the target?")] = None,
+        target: Annotated[
+            str | None, Query(max_length=100, description="The true class, or as it is spelled")
+        ] = None,
+        label: Annotated[
+            str | None,
+            Query(
+                max_length=200,
+                description="The answered class, out_of_vocabulary, or the answer as it is spelled",
+            ),
+        ] = None,
+        right: Annotated[
+            bool | None,
+            Query(description="Is it right? What is not scored is neither right nor wrong"),
+        ] = None,
         rank: Annotated[
             int | None,
-            Query(ge=0, le=1000, description="Place of the target in the answer; 0: not in it"),
+            Query(ge=0, le=1000, description="Place of the first right label; 0: there is none"),
         ] = None,
         agreement: Annotated[
             str | None,
             Query(
                 pattern="^(all|some)$",
-                description="`all`: the selected runs give a sample one label; `some`: they differ",
+                description="`all`: the selected runs give a sample one class; `some`: they differ",
             ),
         ] = None,
     ) -> None:

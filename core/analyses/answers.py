@@ -1,4 +1,4 @@
-"""What runs say of the samples of one dataset, as arrays of label codes."""
+"""What runs say of the samples of one dataset, as arrays of class codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, String, case, cast, func, select
 from sqlalchemy.orm import Session
 
+from core.analyses import columns
 from core.progress import RunDetail
 from core.rules.agreement import MISSING, Codes
+from core.rules.classes import Classes
+from core.rules.scoring import OUT_OF_VOCABULARY
 from core.tables import Prediction, Sample
 
 BASE = 2048
@@ -24,11 +27,12 @@ SeenSlots = tuple[Codes, NDArray[np.bool_]]
 class Answers:
     """The answers of several runs over the samples that any of them has an outcome for."""
 
-    labels: tuple[str, ...]
+    classes: tuple[str, ...]
+    """What labels and targets are compared as; the labels themselves where none are mapped."""
     samples: Codes
     """Ids, ascending; one column for each."""
     target: Codes
-    """MISSING where the target is none of the labels."""
+    """MISSING where the target decides nothing, such as a number of exactly 0."""
     given: Codes
     """Shape (runs, samples). `beyond` is an answer outside the labels; MISSING is no answer, or
     one that the dataset's scoring rules drop."""
@@ -36,30 +40,33 @@ class Answers:
     @property
     def beyond(self) -> int:
         """Return the code of an answer that is none of the labels."""
-        return len(self.labels)
+        return len(self.classes)
 
     @property
     def scored(self) -> NDArray[np.bool_]:
         """Tell of each run and sample whether it is scored; shape (runs, samples)."""
         return np.asarray((self.given != MISSING) & (self.target != MISSING), dtype=np.bool_)
 
+    def word(self, code: int) -> str | None:
+        """Return what a code stands for: a class, or None for what is missing."""
+        return None if code == MISSING else (*self.classes, OUT_OF_VOCABULARY)[code]
+
 
 def of_runs(session: Session, details: Sequence[RunDetail]) -> Answers:
     """Return the answers of runs over one dataset; rows are in the order of the runs."""
     spec = details[0].spec
-    labels = spec.labels
-    pairs = packed(session, [detail.run.id for detail in details], labels)
-    dropped = spec.scoring.out_of_vocabulary == "dropped"
-    samples, target = _targets(session, details[0].dataset.id, labels)
+    pairs = packed(session, [detail.run.id for detail in details], spec.labels)
+    classes = Classes.of(spec)
+    samples, target = _targets(session, details[0].dataset.id, classes)
+    class_of = _class_codes(classes)
     given = np.full((len(details), samples.size), MISSING, dtype=np.int64)
     asked = np.zeros(samples.size, dtype=np.bool_)
     for row, detail in enumerate(details):
-        ids, codes = np.divmod(pairs[detail.run.id], BASE)
+        ids, labels = np.divmod(pairs[detail.run.id], BASE)
         places = np.searchsorted(samples, ids)
         asked[places] = True
-        unscored = codes >= (len(labels) if dropped else len(labels) + 1)
-        given[row, places] = np.where(unscored, MISSING, codes)
-    return Answers(labels, samples[asked], target[asked], given[:, asked])
+        given[row, places] = class_of[labels]
+    return Answers(classes.names, samples[asked], target[asked], given[:, asked])
 
 
 def by_slot(session: Session, details: Sequence[RunDetail]) -> dict[UUID, SeenSlots]:
@@ -68,9 +75,9 @@ def by_slot(session: Session, details: Sequence[RunDetail]) -> dict[UUID, SeenSl
     Beside each slot is whether the answer was right.
     """
     spec = details[0].spec
-    beyond = len(spec.labels)
-    scored = beyond if spec.scoring.out_of_vocabulary == "dropped" else beyond + 1
-    samples, target = _targets(session, details[0].dataset.id, spec.labels)
+    classes = Classes.of(spec)
+    samples, target = _targets(session, details[0].dataset.id, classes)
+    class_of = _class_codes(classes)
     sizes: dict[int, list[UUID]] = {}
     for detail in details:
         sizes.setdefault(detail.run.batch_size, []).append(detail.run.id)
@@ -80,10 +87,10 @@ def by_slot(session: Session, details: Sequence[RunDetail]) -> dict[UUID, SeenSl
     found = {}
     for run_id, pair in pairs.items():
         rest, slots = np.divmod(pair, BASE)
-        ids, codes = np.divmod(rest, BASE)
-        truth = target[np.searchsorted(samples, ids)]
-        kept = (codes < scored) & (truth != MISSING)
-        found[run_id] = (slots[kept], codes[kept] == truth[kept])
+        ids, labels = np.divmod(rest, BASE)
+        given, truth = class_of[labels], target[np.searchsorted(samples, ids)]
+        kept = (given != MISSING) & (truth != MISSING)
+        found[run_id] = (slots[kept], given[kept] == truth[kept])
     return found
 
 
@@ -122,10 +129,17 @@ def numbers(text: str | None) -> Codes:
     return np.fromstring(text or "", dtype=np.int64, sep=" ")
 
 
-def _targets(session: Session, dataset_id: UUID, labels: Sequence[str]) -> tuple[Codes, Codes]:
+def _class_codes(classes: Classes) -> Codes:
+    """Return the code of the class of each code that `packed` gives."""
+    place = {name: code for code, name in enumerate(classes.names)}
+    known = [place[name] for name in classes.labels.values()]
+    beyond = MISSING if classes.drops else len(place)
+    return np.array([*known, beyond, MISSING], dtype=np.int64)
+
+
+def _targets(session: Session, dataset_id: UUID, classes: Classes) -> tuple[Codes, Codes]:
     """Return the ids of a dataset's samples, ascending, and the codes of their targets."""
-    place = {label: code for code, label in enumerate(labels)}
-    number = Sample.id * BASE + case(place, value=Sample.target, else_=BASE - 1)
+    number = Sample.id * BASE + columns.target_code(classes, undecided=BASE - 1)
     text = session.scalar(
         select(func.aggregate_strings(cast(number, String), " ")).where(
             Sample.dataset_id == dataset_id

@@ -1,17 +1,19 @@
 """Cases: the single predictions behind a figure, each with its sample and its raw answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from core import datasets
+from core.analyses import columns
 from core.analyses.figures import Body, told
-from core.analyses.selection import Selection, chosen
+from core.analyses.selection import Selection, by_dataset, chosen
 from core.paging import Key, Slice, fetch
 from core.progress import RunDetail
+from core.rules.classes import Classes
 from core.rules.tables import Column, Table
 from core.tables import Prediction, Sample
 from core.vocabulary import Outcome
@@ -23,13 +25,15 @@ class CaseFilter:
 
     outcome: Outcome | None = None
     target: str | None = None
+    """A class, which is a row of the confusion matrix; else a target as it is spelled."""
     label: str | None = None
-    """The answered label; with `target` it names a cell of the confusion matrix."""
+    """A class or out_of_vocabulary, which is a column; else an answer as it is spelled."""
     right: bool | None = None
+    """Whether it was right, or wrong; one that is not scored is neither."""
     rank: int | None = None
-    """Place of the target among the ranked labels, from 1; 0: it is not there."""
+    """Place of the first right one among the ranked labels, from 1; 0: there is none."""
     agreed: bool | None = None
-    """Whether all of the selected runs that answered the sample gave one label, or not."""
+    """Whether all of the selected runs that answered the sample gave one class, or not."""
 
 
 class Case(Body):
@@ -43,12 +47,19 @@ class Case(Body):
     repeat: int
     sample_id: int
     sample: str
-    target: str | None
+    target: str | float
+    """A label, or a number."""
+    target_class: str | None
+    """Null where the target decides nothing."""
     text: str | None
     media: int
     """How many media the sample has."""
     outcome: Outcome
     label: str | None
+    label_class: str | None
+    """Null where there is no answer, or one outside the labels."""
+    right: bool | None
+    """Null where it is not scored."""
     ranked: tuple[str, ...] | None
     rank: int | None
     slot: int | None
@@ -67,19 +78,20 @@ def cases(
 ) -> Slice[Case]:
     """Return a page of predictions, by run and then in the order of the dataset."""
     details = {detail.run.id: detail for detail in chosen(session, selection)}
+    groups = by_dataset(list(details.values()))
+    rules = {group[0].dataset.id: Classes.of(group[0].spec) for group in groups}
     query = (
         select(Prediction)
         .join(Sample, Sample.id == Prediction.sample_id)
-        .where(Prediction.run_id.in_(details), *_conditions(wanted, list(details)))
-        .options(
-            joinedload(Prediction.sample).load_only(
-                Sample.name, Sample.target, Sample.text, Sample.media
-            )
-        )
+        .where(Prediction.run_id.in_(details), *_conditions(wanted, groups, rules))
+        .options(joinedload(Prediction.sample).load_only(*_ABOUT))
     )
     order = (Prediction.run_id, Prediction.sample_id)
     found = fetch(session, query, order, after=after, limit=limit)
-    return Slice([_case(row, details[row.run_id]) for row in found.rows], found.next_key)
+    shown = [
+        _case(row, detail := details[row.run_id], rules[detail.dataset.id]) for row in found.rows
+    ]
+    return Slice(shown, found.next_key)
 
 
 def table(found: Sequence[Case]) -> Table:
@@ -94,6 +106,7 @@ def table(found: Sequence[Case]) -> Table:
             one.target,
             str(one.outcome),
             ", ".join(one.ranked) if one.ranked else one.label,
+            None if one.right is None else "yes" if one.right else "no",
             one.rank,
             one.attempt_id,
         )
@@ -111,44 +124,64 @@ _COLUMNS = (
     Column("target"),
     Column("outcome"),
     Column("answer"),
+    Column("right"),
     Column("rank", "count"),
     Column("attempt", "count"),
 )
 
 
-def _conditions(wanted: CaseFilter, run_ids: Sequence[UUID]) -> list[ColumnElement[bool]]:
+_ABOUT = (Sample.name, Sample.target, Sample.target_number, Sample.text, Sample.media)
+
+
+def _conditions(
+    wanted: CaseFilter, groups: Sequence[Sequence[RunDetail]], rules: Mapping[UUID, Classes]
+) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
+
+    def add(condition: Callable[[Classes], ColumnElement[bool]]) -> None:
+        """Add what every dataset has its own words for."""
+        of = (and_(Sample.dataset_id == own, condition(classes)) for own, classes in rules.items())
+        found.append(or_(false(), *of))
+
     if wanted.outcome is not None:
         found.append(Prediction.outcome == wanted.outcome)
-    if wanted.target is not None:
-        found.append(Sample.target == wanted.target)
-    if wanted.label is not None:
-        found.append(Prediction.label == wanted.label)
+    if (target := wanted.target) is not None:
+        add(lambda classes: columns.target_is(classes, target))
+    if (label := wanted.label) is not None:
+        add(lambda classes: columns.answer_is(classes, label))
+    if wanted.right is not None or wanted.rank is not None:
+        add(columns.scored)
     if wanted.right is not None:
-        answered = Prediction.label.is_not(None)
-        same = Prediction.label == Sample.target
-        found.append(and_(answered, same if wanted.right else ~same))
+        first = and_(Prediction.rank.is_not(None), Prediction.rank == 1)
+        found.append(first if wanted.right else ~first)
     if wanted.rank is not None:
-        missing = and_(Prediction.label.is_not(None), Prediction.rank.is_(None))
-        found.append(missing if wanted.rank == 0 else Prediction.rank == wanted.rank)
+        found.append(
+            Prediction.rank.is_(None) if wanted.rank == 0 else Prediction.rank == wanted.rank
+        )
     if wanted.agreed is not None:
-        found.append(Prediction.sample_id.in_(_agreeing(run_ids, agree=wanted.agreed)))
+        agreeing = (
+            _agreeing(group, rules[group[0].dataset.id], agree=wanted.agreed) for group in groups
+        )
+        found.append(or_(false(), *(Prediction.sample_id.in_(one) for one in agreeing)))
     return found
 
 
-def _agreeing(run_ids: Sequence[UUID], *, agree: bool) -> Select[int]:
+def _agreeing(group: Sequence[RunDetail], classes: Classes, *, agree: bool) -> Select[int]:
     """Return the query for samples that several runs answered, and all alike or not."""
-    lowest, highest = func.min(Prediction.label), func.max(Prediction.label)
+    given = columns.answer_class(classes)
+    lowest, highest = func.min(given), func.max(given)
     return (
         select(Prediction.sample_id)
-        .where(Prediction.run_id.in_(run_ids), Prediction.label.is_not(None))
+        .where(Prediction.run_id.in_([detail.run.id for detail in group]))
         .group_by(Prediction.sample_id)
-        .having(func.count() > 1, lowest == highest if agree else lowest != highest)
+        .having(func.count(given) > 1, lowest == highest if agree else lowest != highest)
     )
 
 
-def _case(row: Prediction, detail: RunDetail) -> Case:
+def _case(row: Prediction, detail: RunDetail, classes: Classes) -> Case:
     sample = row.sample
+    target = classes.of_target(sample.target, sample.target_number)
+    left_out = target is None or row.label is None or (classes.drops and not row.in_vocabulary)
     return Case(
         run_id=row.run_id,
         dataset=datasets.version(detail.dataset),
@@ -157,11 +190,14 @@ def _case(row: Prediction, detail: RunDetail) -> Case:
         repeat=detail.run.repeat,
         sample_id=row.sample_id,
         sample=sample.name,
-        target=sample.target,
+        target=sample.target_number if sample.target is None else sample.target,
+        target_class=target,
         text=sample.text,
         media=len(sample.media),
         outcome=row.outcome,
         label=row.label,
+        label_class=classes.labels.get(row.label or ""),
+        right=None if left_out else row.rank == 1,
         ranked=None if row.ranked is None else tuple(row.ranked),
         rank=row.rank,
         slot=row.slot,

@@ -47,11 +47,11 @@ class Comparison(Body):
     p: float
     """McNemar's exact test, two-sided: are both equally often right?"""
     changed: int
-    """Samples with another label in the second run."""
+    """Samples with another class in the second run."""
     flip_rate: float | None
     flip_ci95: Interval | None
     agreement: float | None
-    """Share of equal labels over all samples that both runs answered."""
+    """Share of equal classes over all samples that both runs answered."""
     metrics: dict[MetricName, MetricDifference]
 
 
@@ -59,7 +59,7 @@ def compare(of: Answers, first: int, second: int, runs: tuple[UUID, UUID]) -> Co
     """Return the comparison of two rows of the answers."""
     both = of.scored[first] & of.scored[second]
     one, other = of.given[first], of.given[second]
-    joint = paired.joint(of.target[both], one[both], other[both], classes=len(of.labels))
+    joint = paired.joint(of.target[both], one[both], other[both], classes=len(of.classes))
     found = paired.flips(joint)
     differences = paired.differences(joint)
     return Comparison(
@@ -74,7 +74,7 @@ def compare(of: Answers, first: int, second: int, runs: tuple[UUID, UUID]) -> Co
         changed=found.changed,
         flip_rate=found.changed / found.samples if found.samples else None,
         flip_ci95=wilson(found.changed, found.samples),
-        agreement=_agreement(of.given[[first, second]], len(of.labels) + 1),
+        agreement=_agreement(of.given[[first, second]], of.beyond + 1),
         metrics={
             name: MetricDifference(
                 first=d.first, second=d.second, difference=d.difference, ci95=d.ci95
@@ -84,8 +84,8 @@ def compare(of: Answers, first: int, second: int, runs: tuple[UUID, UUID]) -> Co
     )
 
 
-def _agreement(given: Codes, labels: int) -> float | None:
-    share = float(pairwise_agreement(tally(given, labels)))
+def _agreement(given: Codes, classes: int) -> float | None:
+    share = float(pairwise_agreement(tally(given, classes)))
     return None if share != share else share  # noqa: PLR0124 - NaN alone differs from itself
 
 

@@ -47,7 +47,8 @@ class RefusedSample(Body):
     dataset: str
     id: int
     name: str
-    target: str | None
+    target: str | float
+    """A label, or a number."""
     refused: int
     """Runs that ended with its refusal."""
     asked: int
@@ -192,8 +193,8 @@ def _ledger(
     )
     rows: dict[int, list[Any]] = {}
     query = (
-        select(Prediction.sample_id, Sample.name, Sample.target, Prediction.run_id, Attempt.id)
-        .add_columns(Attempt.reason)
+        select(Prediction.sample_id, Sample.name, Sample.target, Sample.target_number)
+        .add_columns(Prediction.run_id, Attempt.id, Attempt.reason)
         .join(Sample, Sample.id == Prediction.sample_id)
         .join(Run, Run.id == Prediction.run_id)
         .outerjoin(Attempt, Attempt.id == Prediction.attempt_id)
@@ -216,7 +217,7 @@ def _entry(
         dataset=datasets.version(details[last.run_id].dataset),
         id=last.sample_id,
         name=last.name,
-        target=last.target,
+        target=last.target_number if last.target is None else last.target,
         refused=refused,
         asked=asked,
         models=tuple(sorted({details[row.run_id].model for row in rows})),

@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from core import progress
 from core.errors import InvalidInput, NotFound
 from core.progress import RunDetail
 from core.rules.states import Status
-from core.tables import Dataset, Run
+from core.tables import Dataset, Model, Run
 from core.vocabulary import Task
+
+Row = TypeVar("Row")
+
+model_name: ColumnElement[str | None] = func.coalesce(Model.name, Run.system)
+"""The name of a run's model, or of the system that a published one came from."""
 
 MAX_RUNS = 2000
 """Runs of one analysis; more are refused, not cut off."""
@@ -36,7 +42,18 @@ def chosen(session: Session, selection: Selection) -> list[RunDetail]:
     Runs that are named may stand anywhere; filters alone choose those that completed, so that no
     half-done run slips into a comparison. Raises NotFound for a run that does not exist.
     """
-    query = select(Run).join(Dataset, Dataset.id == Run.dataset_id)
+    found = session.scalars(matching(select(Run), selection)).all()
+    bounded(selection, [run.id for run in found])
+    return sorted(progress.of_runs(session, found), key=_order)
+
+
+def matching(query: Select[Row], selection: Selection) -> Select[Row]:
+    """Return a query over runs for those that are selected, with their datasets and models.
+
+    At most one more than `MAX_RUNS`: `bounded` refuses that one.
+    """
+    query = query.select_from(Run).join(Dataset, Dataset.id == Run.dataset_id)
+    query = query.outerjoin(Model, Model.id == Run.model_id)
     if selection.runs:
         query = query.where(Run.id.in_(selection.runs))
     else:
@@ -49,14 +66,19 @@ def chosen(session: Session, selection: Selection) -> list[RunDetail]:
         name, _, digest = selection.dataset.partition("@")
         beginning = Dataset.digest.startswith(digest.lower(), autoescape=True)
         query = query.where(Dataset.name == name, beginning)
-    found = session.scalars(query.limit(MAX_RUNS + 1)).all()
+    if selection.model is not None:
+        query = query.where(model_name == selection.model)
+    return query.limit(MAX_RUNS + 1)
+
+
+def bounded(selection: Selection, found: Sequence[UUID]) -> None:
+    """Raise InvalidInput for too many runs, and NotFound for a named one that does not exist."""
     if len(found) > MAX_RUNS:
         raise InvalidInput(f"more than {MAX_RUNS} runs: choose by job, dataset, model or task")
-    details = progress.of_runs(session, found)
-    _refuse_unknown(selection, details)
-    if selection.model is not None:
-        details = [detail for detail in details if detail.model == selection.model]
-    return sorted(details, key=_order)
+    alone = not (selection.job or selection.dataset or selection.model or selection.task)
+    missing = set(selection.runs) - set(found)
+    if missing and alone:
+        raise NotFound(f"no run {min(missing)}; GET /v1/runs lists them")
 
 
 def by_dataset(details: Sequence[RunDetail]) -> list[list[RunDetail]]:
@@ -65,13 +87,6 @@ def by_dataset(details: Sequence[RunDetail]) -> list[list[RunDetail]]:
     for detail in details:
         groups.setdefault(detail.dataset.id, []).append(detail)
     return list(groups.values())
-
-
-def _refuse_unknown(selection: Selection, details: Sequence[RunDetail]) -> None:
-    if selection.runs and not (selection.job or selection.dataset or selection.task):
-        missing = set(selection.runs) - {detail.run.id for detail in details}
-        if missing:
-            raise NotFound(f"no run {min(missing)}; GET /v1/runs lists them")
 
 
 def _order(detail: RunDetail) -> tuple[str, str, str, str, str, int, str]:

@@ -24,8 +24,9 @@ class FlippedSample(Body):
     id: int
     name: str
     target: str | None
+    """Its class; null where it decides nothing."""
     answers: dict[str, str | None]
-    """By the value of what varies: the label, null where there was no answer."""
+    """By the value of what varies: the class, null where there was no answer."""
 
 
 class Series(Place):

@@ -47,7 +47,7 @@ class Repeats(Place):
     """Share of samples with two answers or more whose answers are not all equal."""
     flip_ci95: Interval | None
     vote_accuracy: float | None
-    """Accuracy of the label that most runs gave; a tie goes to the earliest repeat's."""
+    """Accuracy of the class that most runs gave; a tie goes to the earliest repeat's."""
     vote_ci95: Interval | None
     """Wilson."""
     voted: int

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -155,7 +156,7 @@ def _series(
         flip_ci95=bootstrap_intervals([flip_rate], tallied)[0],
         alpha=number(krippendorff_alpha(tallied)),
         flipped=int(changed.sum()),
-        flips=_flips(session, of, given[:, changed], of.samples[changed], list(points)),
+        flips=_flips(session, of, given, changed, list(points)),
     )
 
 
@@ -179,29 +180,25 @@ def _spread(points: Sequence[Point], name: MetricName) -> float | None:
 def _flips(
     session: Session,
     of: Answers,
-    given: Codes,
-    samples: Codes,
+    answered: Codes,
+    changed: NDArray[np.bool_],
     values: Sequence[str],
 ) -> tuple[FlippedSample, ...]:
     """Return the samples with the most different answers."""
+    given, samples, target = answered[:, changed], of.samples[changed], of.target[changed]
     ordered = np.sort(given, axis=0)
     different = (np.diff(ordered, axis=0) > 0).sum(axis=0) - (ordered[0] == MISSING)
     first = np.argsort(-different, kind="stable")[:SHOWN_FLIPS]
     wanted = [int(samples[place]) for place in first]
-    names = {
-        row.id: row
-        for row in session.execute(
-            select(Sample.id, Sample.name, Sample.target).where(Sample.id.in_(wanted))
-        )
-    }
-    words = (*of.labels, "out_of_vocabulary")
+    found = session.execute(select(Sample.id, Sample.name).where(Sample.id.in_(wanted)))
+    names: dict[int, str] = {row.id: row.name for row in found}
     return tuple(
         FlippedSample(
             id=sample,
-            name=names[sample].name,
-            target=names[sample].target,
+            name=names[sample],
+            target=of.word(int(target[place])),
             answers={
-                value: None if code == MISSING else words[code]
+                value: of.word(code)
                 for value, code in zip(values, given[:, place].tolist(), strict=True)
             },
         )

@@ -47,19 +47,26 @@ def prepare(
 
 
 def _of_image(store: MediaStore, ref: MediaRef, frame: int | None, condition: Condition) -> Picture:
-    key = preparation_key(ref.digest, condition, None)
     # What will be passed through is not in the cache: do not ask a remote store for it.
-    ready = None if _may_pass(ref, condition) else store.get_prepared(key)
-    if ready is None:
-        data = store.get(ref.digest)
-        header = require_header(data)
+    if _may_pass(ref, condition):
+        data, header = _stored(store, ref)
         if _fits(header, condition):
             return _picture(data, header, ref, frame, digest=ref.digest)
-        ready = store.get_prepared(key)
-        if ready is None:
-            ready = _encoded(pixels.decode(data, header.orientation), condition)
-            store.put_prepared(key, ready)
+    key = preparation_key(ref.digest, condition, None)
+    ready = store.get_prepared(key)
+    if ready is None:
+        data, header = _stored(store, ref)
+        if _fits(header, condition):
+            return _picture(data, header, ref, frame, digest=ref.digest)
+        ready = _encoded(pixels.decode(data, header.orientation), condition)
+        store.put_prepared(key, ready)
     return _picture(ready, require_header(ready), ref, frame)
+
+
+def _stored(store: MediaStore, ref: MediaRef) -> tuple[bytes, Header]:
+    """Return an image as it was imported."""
+    data = store.get(ref.digest)
+    return data, require_header(data)
 
 
 def _of_video(

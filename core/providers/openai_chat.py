@@ -1,7 +1,6 @@
 """The OpenAI chat-completions wire: requests. Its replies are read in `openai_replies`."""
 
 import re
-from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -9,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
+from pybase64 import b64encode
 
 from core.errors import MissingCredential
 from core.providers.body import Body
@@ -30,7 +30,8 @@ def build(model: ModelSpec, prompt: Prompt, detail: Detail) -> Body:
     """Return the body: one user message with the instructions, then each item under its name.
 
     Pictures are base64 in data URLs. They go past the JSON encoder, which would read each of their
-    characters again, and are joined once: copying them costs as much as encoding them.
+    characters again, and are joined once. What is left is mostly the SHA-256, which lets other
+    threads run meanwhile.
     """
     wire: list[bytes] = [b'{"messages":[{"role":"user","content":[']
     sent: list[Part] = []

@@ -2,7 +2,7 @@
 
 from core.tables.batches import Batch
 from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
-from core.tables.results import Attempt, Prediction, Score
+from core.tables.results import Attempt, KeptAnswer, Prediction, Score
 from core.tables.work import Job, Request, Run
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Batch",
     "Dataset",
     "Job",
+    "KeptAnswer",
     "Model",
     "Prediction",
     "Request",

@@ -1,4 +1,4 @@
-"""What came back: attempts, kept verbatim, predictions, and the stored metrics of runs."""
+"""What came back: attempts, kept verbatim, predictions, and what is stored of their figures."""
 
 from datetime import datetime
 from typing import Any
@@ -119,3 +119,18 @@ class Score(Base):
     """The body of `GET /v1/runs/{id}/metrics` that depends on predictions alone."""
 
     __table_args__ = (CheckConstraint("version > 0", name="version_positive"),)
+
+
+class KeptAnswer(Base):
+    """What an analysis answered. Nothing refers to it: any row may go, and is computed again."""
+
+    __tablename__ = "kept_answers"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of all that the answer is made of: see `core.analyses.kept`. Never updated."""
+    analysis: Mapped[str] = mapped_column(String(40))
+    made_at: Mapped[datetime]
+    size: Mapped[int]
+    """Bytes of `body`, so that to add them up need not read them."""
+    body: Mapped[bytes]
+    """JSON, as it is sent."""

@@ -63,13 +63,15 @@ def analyses(
         str | None, typer.Option(help="classes: condition, or task to add up its datasets.")
     ] = None,
     outcome: Annotated[Outcome | None, typer.Option(help="cases: that ended so.")] = None,
-    target: Annotated[str | None, typer.Option(help="cases: of this true label.")] = None,
-    label: Annotated[str | None, typer.Option(help="cases: with this answer.")] = None,
+    target: Annotated[str | None, typer.Option(help="cases: of this true class.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="cases: answered with this class, or so.")
+    ] = None,
     right: Annotated[
         bool | None, typer.Option("--right/--wrong", help="cases: answered right, or not.")
     ] = None,
     rank: Annotated[
-        int | None, typer.Option(min=0, help="cases: place of the target in the answer; 0: none.")
+        int | None, typer.Option(min=0, help="cases: place of the first right label; 0: none.")
     ] = None,
     agreement: Annotated[
         str | None, typer.Option(help="cases: all of the runs agree, or some differ.")

@@ -63,6 +63,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", "digest", name=op.f("uq_datasets_name_digest")),
     )
     op.create_table(
+        "kept_answers",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("analysis", sa.String(length=40), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_kept_answers")),
+    )
+    op.create_table(
         "models",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -549,5 +558,6 @@ def downgrade() -> None:
         )
 
     op.drop_table("models")
+    op.drop_table("kept_answers")
     op.drop_table("datasets")
     op.drop_table("api_keys")

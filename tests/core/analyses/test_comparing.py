@@ -4,19 +4,16 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from sqlalchemy import delete, update
-from sqlalchemy.orm import Session
 
 from core import progress
 from core.analyses import answers, varying
 from core.analyses.comparing import pairwise
-from core.analyses.kept import Kept
 from core.analyses.selection import Selection, chosen
 from core.analyses.stability import stability
 from core.db import Database
 from core.errors import InvalidInput, NotFound
 from core.rules.agreement import MISSING
-from core.tables import Job, Run, Score
+from core.tables import Job, Run
 from tests import rows
 from tests.core.analyses.conftest import A, H, S, lone_sample
 
@@ -29,7 +26,7 @@ def test_answers_are_codes_by_run_and_sample(database: Database, job: Job) -> No
         ]
         of = answers.of_runs(session, progress.of_runs(session, runs))
 
-    assert of.labels == (A, H, S)
+    assert of.classes == (A, H, S)
     assert of.target.tolist() == [0, 1, 2, 0, 1, 2]
     assert of.given.tolist() == [[0, 1, 2, 3, MISSING, 0], [1, 1, *[MISSING] * 4]]
     assert (np.diff(of.samples) > 0).all()
@@ -169,32 +166,3 @@ def test_frames_are_in_order_and_modalities_are_fused(database: Database, job: J
         "video 10 frames",
         "video+text 2 frames",
     ]
-
-
-def test_an_answer_is_kept_until_a_run_of_it_changes(database: Database, job: Job) -> None:
-    computed = []
-
-    def analysis(_: Session, selection: Selection) -> int:
-        computed.append(selection)
-        return len(computed)
-
-    def ask(*name: str) -> int:
-        with database.read() as session:
-            return kept.answer(session, Selection(), analysis, *name)
-
-    kept = Kept(size=2)
-    with database.write.begin() as session:
-        run = rows.finished(session, job, [A] * 6)
-    assert [ask("one"), ask("one"), ask("other")] == [1, 1, 2]
-
-    with database.write.begin() as session:
-        session.execute(update(Score).values(scored_at=rows.LATER))
-    assert [ask("one"), ask("one")] == [3, 3]
-
-    with database.write.begin() as session:
-        session.add(Score(run_id=run.id, version=2, scored_at=rows.LATER, parser=1, metrics={}))
-    assert [ask("one"), ask("one")] == [4, 4]
-
-    with database.write.begin() as session:
-        session.execute(delete(Score).where(Score.run_id == run.id))
-    assert [ask("one"), ask("one")] == [5, 6]

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -28,6 +29,29 @@ def test_only_the_wanted_frames_are_read(tmp_path: Path) -> None:
     means = [float(np.mean(frame)) for frame in frames]
     assert means == pytest.approx([30, 100, 160], abs=5)
     assert videos.read_frames(path, []) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder", "options"),
+    [
+        ("clip.mp4", "mpeg4", {"g": "12", "bf": "2"}),
+        ("clip.mp4", "libx264", {"g": "250", "bf": "3", "b-pyramid": "normal"}),
+        ("clip.mp4", "libx264", {"g": "12", "x264-params": "open-gop=1"}),
+        ("clip.webm", "libvpx-vp9", {"g": "128", "auto-alt-ref": "1", "lag-in-frames": "16"}),
+    ],
+)
+def test_single_frames_are_pixel_for_pixel_those_of_a_whole_reading(
+    tmp_path: Path, name: str, encoder: str, options: dict[str, str]
+) -> None:
+    path = drawn.encoded(tmp_path / name, encoder, options, frames=40)
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    whole = [frame for done, frame in iter(capture.read, (False, None)) if done]
+    assert len(whole) == videos.inspect(path, name).frames == 40
+
+    for wanted in ([6, 20, 33], [0], [39], list(range(40))):
+        read = videos.read_frames(path, wanted)
+
+        assert np.array_equal(read, [whole[index] for index in wanted])
 
 
 def test_a_video_without_frames_is_refused(tmp_path: Path) -> None:
