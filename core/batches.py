@@ -13,6 +13,7 @@ from core.paging import Key, Slice, fetch
 from core.rules.batches import (
     ENDED_BATCH,
     MAX_BARREN,
+    MAX_LINES,
     TOO_MUCH,
     BatchState,
     Ending,
@@ -127,11 +128,11 @@ def _allowed(session: Session, job_id: UUID, model_id: UUID) -> int:
     """Return how many lines the next batch may have, by what became of the last."""
     last = session.scalars(_latest(job_id, model_id).limit(1)).first()
     if last is None:
-        return allowed_lines(None, too_much=False)
-    too_much = was_too_much(last)
-    # What failed for its size may have had fewer lines than it was allowed.
-    return allowed_lines(min(last.allowed, max(1, last.lines)) if too_much else last.allowed,
-                         too_much=too_much)  # fmt: skip
+        return MAX_LINES
+    if was_too_much(last):
+        # It may have had fewer lines than it was allowed.
+        return allowed_lines(max(1, min(last.allowed, last.lines)), fitted=False)
+    return allowed_lines(last.allowed, fitted=last.ending is Ending.COMPLETED or None)
 
 
 def was_too_much(batch: Batch) -> bool:
@@ -152,7 +153,7 @@ def is_barren(session: Session, batch: Batch) -> bool:
     """Tell whether the last batches of its kind, this one included, all expired unanswered."""
     last = session.scalars(_latest(batch.job_id, batch.model_id).limit(MAX_BARREN)).all()
     return len(last) == MAX_BARREN and all(
-        each.ending is Ending.EXPIRED and each.completed + each.failed == 0 for each in last
+        each.ending is Ending.EXPIRED and each.completed == 0 for each in last
     )
 
 

@@ -1,4 +1,4 @@
-"""The file of a batch: requests become attempts, attempts become lines, a few in memory at a time."""
+"""The file of a batch: requests become attempts, and these lines, a few in memory at a time."""
 
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
@@ -9,7 +9,6 @@ from core.batch_lines import Line
 from core.db import utc_now
 from core.errors import InvalidMedia
 from core.leases import Leased
-from core.limiter.interface import NeverFits
 from core.prompts import RunContext, SampleInput, write
 from core.providers import openai_batch
 from core.providers.body import Body
@@ -156,15 +155,14 @@ def _sendable(held: Held, request: Leased, samples: Sequence[SampleInput]) -> Bo
     """Return the body of a request; one that can never be sent is settled here and now."""
     try:
         body = _build(held, request, samples)
-        size, most = len(body.content) / MEGABYTE, held.model.capabilities.body_mb
-        if size > most:
-            raise NeverFits(f"a body of {size:.1f} MB; the model takes {most} MB")
     except InvalidMedia as error:
         reading = Reading(Result.REJECTED, reason=str(error))
-    except NeverFits as error:
-        reading = Reading(Result.TOO_LARGE, reason=str(error))
     else:
-        return body
+        size, most = len(body.content) / MEGABYTE, held.model.capabilities.body_mb
+        if size <= most:
+            return body
+        told = f"a body of {size:.1f} MB; the model takes {most} MB"
+        reading = Reading(Result.TOO_LARGE, reason=told)
     verdict = decide(request.asked, reading, None, refusal=False, jitter=0.0)
     _settle(held, [Settlement(request, held.owner, verdict, utc_now(), reading.reason)])
     return None

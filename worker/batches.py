@@ -1,4 +1,4 @@
-"""Steps of batches: filled, uploaded, looked at, harvested. No step sleeps; waiting is in the row."""
+"""Steps of batches: filled, uploaded, looked at, harvested. Waiting is in the row, never here."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from core.rules.readings import Reading
 from core.rules.specs import ModelSpec
 from core.tables import Batch
 from core.vocabulary import Result
-from worker.batch_files import PART, READY, fill, rebuild
+from worker.batch_files import CHANGED, PART, READY, fill, rebuild
 from worker.engine import Engine
 from worker.harvest import harvest
 from worker.held import HOLD, Held, Interrupted, Lost, new_token
@@ -165,15 +165,21 @@ def _created(held: Held) -> RemoteBatch | None:
         held.move(BatchState.HARVESTING, ending=Ending.CANCELLED, reason=UNWANTED)
         return None
     file_id = batch.file_id or _uploaded(held)
+    if file_id is None:
+        held.move(BatchState.HARVESTING, ending=Ending.CANCELLED, reason=CHANGED)
+        return None
     held.note(creating_at=utc_now())
     return held.call(lambda api: api.create(file_id, URLS[held.model.wire], ours))
 
 
-def _uploaded(held: Held) -> str:
-    """Return the provider's name of the file, once it is there."""
+def _uploaded(held: Held) -> str | None:
+    """Return the provider's name of the file, once it is there; None for one without a line."""
     path = held.file(READY)
     if not path.exists():
         rebuild(held)
+    if not held.batch.lines:
+        path.unlink()
+        return None
     file_id = held.call(lambda api: api.upload(path, f"gerbench-{held.batch.id}.jsonl"))
     held.note(file_id=file_id)
     return file_id

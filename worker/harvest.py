@@ -1,8 +1,8 @@
 """What came back of a batch: each line settled as an online call is, each once."""
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -43,6 +43,15 @@ GROUP = 200
 TOO_MUCH_WAIT_S = 60.0
 """Before requests that were too much to enqueue are tried in a smaller file."""
 UNREAD = "the batch is over and no line of its results is about this one"
+
+
+@dataclass(frozen=True)
+class Came:
+    """What came back for a line; without a reply, an exchange that says so."""
+
+    line: Line
+    reading: Reading
+    exchange: Exchange
 
 
 def harvest(held: Held) -> None:
@@ -101,7 +110,7 @@ def _settle_group(held: Held, group: Sequence[bytes]) -> bool:
     for line in open_lines:
         content = named[line.attempt_id]
         result = openai_batch.result(content, held.adapter, sent_at=line.sent_at, now=now)
-        came.append((line, result.reading, result.exchange))
+        came.append(Came(line, result.reading, result.exchange))
     _settle(held, came, now)
     if len(named) < len(group):
         log.warning("lines of a batch's results cannot be read", batch=str(held.batch.id))
@@ -126,13 +135,13 @@ def _settle_faults(held: Held, faults: Sequence[LineFault]) -> None:
             session, held.batch.id, limit=len(told) or 1, among=sorted(told)
         )
     now = utc_now()
-    _settle(held, [(line, *_turned_away(told[line.attempt_id], line, now)) for line in found], now)
+    _settle(held, [_turned_away(told[line.attempt_id], line, now) for line in found], now)
 
 
-def _turned_away(fault: LineFault, line: Line, now: datetime) -> tuple[Reading, Exchange]:
-    """Return what validation said of a line as a reading, and the exchange that never was."""
+def _turned_away(fault: LineFault, line: Line, now: datetime) -> Came:
+    """Return what validation said of a line as what came back for it."""
     reading = Reading(Result.REJECTED, reason=f"{fault.code}: {fault.message}")
-    return reading, _nothing(line, now)
+    return Came(line, reading, _nothing(line, now))
 
 
 def _settle_rest(held: Held, *, clean: bool) -> None:
@@ -150,7 +159,7 @@ def _settle_rest(held: Held, *, clean: bool) -> None:
             _settle_unknown(held, lines, now)
         else:
             reading = Reading(result, reason=held.batch.reason or UNREAD)
-            _settle(held, [(line, reading, _nothing(line, now)) for line in lines], now)
+            _settle(held, [Came(line, reading, _nothing(line, now)) for line in lines], now)
 
 
 def _settle_unknown(held: Held, lines: Sequence[Line], now: datetime) -> None:
@@ -173,18 +182,16 @@ def _settle_unknown(held: Held, lines: Sequence[Line], now: datetime) -> None:
         settling.settle_all(session, settlements)
 
 
-def _settle(held: Held, came: Sequence[tuple[Line, Reading, Exchange]], now: datetime) -> None:
+def _settle(held: Held, came: Sequence[Came], now: datetime) -> None:
     """Settle lines as a worker settles calls, in one commit; stop runs whose breaker trips."""
     if not came:
         return
-    engine, requests = held.engine, [line.request for line, _, _ in came]
+    engine, requests = held.engine, [each.line.request for each in came]
     with engine.database.read() as session:
         samples = inputs_of(session, requests)
         for run_id in {request.run_id for request in requests} - engine.contexts.keys():
             engine.contexts[run_id] = of_run(session, run_id)
-    settlements = [
-        _settlement(held, line, reading, exchange, samples, now) for line, reading, exchange in came
-    ]
+    settlements = [_settlement(held, each, samples, now) for each in came]
     with engine.database.write.begin() as session:
         held.keep(session)
         runs.hold(session, {request.run_id for request in requests})
@@ -194,15 +201,11 @@ def _settle(held: Held, came: Sequence[tuple[Line, Reading, Exchange]], now: dat
 
 
 def _settlement(
-    held: Held,
-    line: Line,
-    reading: Reading,
-    exchange: Exchange,
-    samples: dict[int, SampleInput],
-    now: datetime,
+    held: Held, came: Came, samples: Mapping[int, SampleInput], now: datetime
 ) -> Settlement:
     """Return what becomes of a line's request."""
-    request, context = line.request, held.engine.contexts[line.request.run_id]
+    request, reading = came.line.request, came.reading
+    context = held.engine.contexts[request.run_id]
     asked = [samples[sample] for sample in request.sample_ids]
     said = understand(reading, names=context.names(len(asked)), labels=context.labels)
     verdict = decide(
@@ -214,7 +217,7 @@ def _settlement(
     share = 1.0 if prices is None else prices.batch_discount
     cost = cost_nano(prices, reading.usage, share=share)
     right = [context.classes.right(sample.target, sample.number) for sample in asked]
-    heard = Heard(line.attempt_id, exchange, reading, cost, now)
+    heard = Heard(came.line.attempt_id, came.exchange, reading, cost, now)
     return Settlement(request, held.owner, verdict, now, said.reason, right, heard)
 
 

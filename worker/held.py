@@ -67,8 +67,8 @@ class Held:
 
     def keep(self, session: Session, **values: Any) -> None:
         """Hold the batch for what this transaction does, and set columns. Raises Lost."""
-        until = utc_now() + HOLD
-        if not batches.change(session, self.batch.id, self.token, held_until=until, **values):
+        kept = {"held_until": utc_now() + HOLD, **values}
+        if not batches.change(session, self.batch.id, self.token, **kept):
             raise Lost
 
     def note(self, **values: Any) -> None:

@@ -128,6 +128,12 @@ def remote(document: object) -> RemoteBatch | None:
     )
 
 
+def custom_id(content: bytes) -> str | None:
+    """Return what a line of a result file is about, or None for one that cannot be read."""
+    identity = _mapping(_decoded(content)).get("custom_id")
+    return identity if isinstance(identity, str) else None
+
+
 def result(content: bytes, adapter: Adapter, *, sent_at: datetime, now: datetime) -> ResultLine:
     """Return a line of a result file, read. Never raises, whatever the bytes.
 
@@ -138,8 +144,7 @@ def result(content: bytes, adapter: Adapter, *, sent_at: datetime, now: datetime
     latency_s = max(0.0, (now - sent_at).total_seconds())
     status = response.get("status_code")
     if not isinstance(status, int) or error:
-        exchange = Exchange(None, {}, content, latency_s)
-        return ResultLine(_unreplied(error), exchange)
+        return ResultLine(_unreplied(error), Exchange(None, {}, content, latency_s))
     headers = {"x-request-id": str(response.get("request_id"))}
     exchange = Exchange(status, headers, orjson.dumps(response.get("body")), latency_s)
     return ResultLine(adapter.read(exchange, now=now), replace(exchange, body=content))

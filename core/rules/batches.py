@@ -134,14 +134,15 @@ def check_dispatch(dispatch: Dispatch, model: str, wire: str) -> None:
         )
 
 
-def allowed_lines(before: int | None, *, too_much: bool) -> int:
-    """Return how many lines the next file may have, after one that was allowed `before`.
+def allowed_lines(before: int, *, fitted: bool | None) -> int:
+    """Return how many lines the next file may have, after one of `before`.
 
-    Half as many after one that was too much to enqueue, twice as many after any other.
+    Half as many where that was too much to enqueue, twice as many where it was not, and the same
+    while nobody knows.
     """
-    if before is None:
-        return MAX_LINES
-    return max(1, before // 2) if too_much else min(MAX_LINES, before * 2)
+    if fitted is None:
+        return before
+    return min(MAX_LINES, before * 2) if fitted else max(1, before // 2)
 
 
 def poll_after(age: timedelta) -> timedelta:
