@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Exists, and_, exists, func, or_, select, update
+from sqlalchemy import Exists, Select, and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -125,8 +125,9 @@ def begin(
 
 
 def _allowed(session: Session, job_id: UUID, model_id: UUID) -> int:
-    """Return how many lines the next batch may have, by what became of the last."""
-    last = session.scalars(_latest(job_id, model_id).limit(1)).first()
+    """Return how many lines the next batch may have, by what became of the last that is over."""
+    over = _latest(job_id, model_id).where(Batch.ending.is_not(None))
+    last = session.scalars(over.limit(1)).first()
     if last is None:
         return MAX_LINES
     if was_too_much(last):
@@ -140,7 +141,7 @@ def was_too_much(batch: Batch) -> bool:
     return batch.ending is Ending.FAILED and (batch.reason or "").startswith(TOO_MUCH)
 
 
-def _latest(job_id: UUID, model_id: UUID) -> Any:
+def _latest(job_id: UUID, model_id: UUID) -> Select[Batch]:
     """Return the query for a job's batches of a model, the latest first."""
     return (
         select(Batch)

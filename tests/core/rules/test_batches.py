@@ -124,5 +124,5 @@ def test_a_batch_ends_at_its_pace_and_at_the_latest_with_its_window(
 def test_only_wires_with_a_batch_mode_take_batches() -> None:
     check_dispatch(Dispatch.ONLINE, "local", "some-wire")
     check_dispatch(Dispatch.BATCH, "local", "openai-chat")
-    with pytest.raises(InvalidInput, match="'local' speaks some-wire.*dispatch `online`"):
+    with pytest.raises(InvalidInput, match=r"'local' speaks some-wire.*dispatch `online`"):
         check_dispatch(Dispatch.BATCH, "local", "some-wire")
