@@ -13,6 +13,7 @@ from api.guard import Guard
 from api.routes import (
     analyses,
     attempts,
+    audits,
     datasets,
     docs,
     health,
@@ -38,6 +39,7 @@ CLOSED = (
     templates.router,
     jobs.router,
     runs.router,
+    audits.router,
     attempts.router,
     metrics.router,
     analyses.router,

@@ -23,6 +23,7 @@ from api.main import create_app
 from core import closing
 from core.db import Base, Database, utc_now
 from core.keys import ADMIN_FILE
+from core.rules.profiles import Profile
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import RequestState, Status
 from core.settings import Settings
@@ -80,6 +81,7 @@ def fill(session: Session, samples: int) -> None:
         modality=spec.modality,
         spec=spec.model_dump(mode="json"),
         sample_count=samples,
+        profile=Profile(samples, 0, ()).to_json(),
     )
     model = Model(name="fer", spec=fer.model_dump(mode="json"))
     template = Template(
@@ -87,7 +89,7 @@ def fill(session: Session, samples: int) -> None:
     )
     session.add_all([dataset, model, template])
     session.flush()
-    job = Job(dataset_id=dataset.id, submission={"tags": {}})
+    job = Job(dataset_id=dataset.id, submission={"tags": {}}, quote={})
     session.add(job)
     session.flush()
     rng = np.random.default_rng(0)

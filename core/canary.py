@@ -54,7 +54,11 @@ async def _call(
     adapter = adapter_for(model.wire)
     body = adapter.build(model, Prompt(QUESTION, ()), Detail.LOW)
     exchange = await client.post(
-        adapter.url(model), adapter.headers(secret), body.content, model.timeout_s
+        adapter.url(model),
+        adapter.headers(model, secret),
+        body.content,
+        model.timeout_s,
+        secret=secret,
     )
     reading = adapter.read(exchange, now=now)
     return Check(credential, reading, exchange, cost_nano(model.prices, reading.usage))

@@ -141,6 +141,7 @@ def write(
             modality=spec.modality,
             spec=spec.model_dump(mode="json"),
             sample_count=labelled + numbered,
+            profile=staging.profile().to_json(),
             published=published,
             imported_at=now,
         )

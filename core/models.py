@@ -62,7 +62,7 @@ def change(session: Session, name: str, changes: Mapping[str, Any]) -> Model:
     """Set the given fields, those within objects one by one, and leave the others as they are."""
     model = get(session, name, for_update=True)
     try:
-        changed = ModelSpec.model_validate(_merge(model.spec, changes))
+        changed = ModelSpec.model_validate(_changed(model.spec, changes))
     except ValidationError as error:
         faults = [
             {"pointer": "/body/" + "/".join(map(str, fault["loc"])), "detail": fault["msg"]}
@@ -92,6 +92,19 @@ def delete(session: Session, name: str, *, now: datetime) -> None:
             jobs=ids,
         )
     model.deleted_at = now
+
+
+OPEN = ("query", "headers")
+"""Objects whose members have no default to fall back to: null takes one out."""
+
+
+def _changed(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a declaration with some fields set."""
+    merged = _merge(old, changes)
+    for name in OPEN:
+        if isinstance(members := merged.get(name), Mapping):
+            merged[name] = {key: value for key, value in members.items() if value is not None}
+    return merged
 
 
 def _merge(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

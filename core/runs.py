@@ -130,8 +130,15 @@ def seeded_order(session: Session, dataset_id: UUID, seed: int) -> NDArray[np.in
 
 
 def ordered_samples(session: Session, run: Run) -> NDArray[np.int64]:
-    """Return the ids of the samples a run asks about, in its order."""
-    return seeded_order(session, run.dataset_id, run.seed)[: run.samples]
+    """Return the ids of the samples a run asks about, in its order.
+
+    Those of a run over another's samples are a shuffle of the other's order, so even with its
+    seed they are no mere beginning of it.
+    """
+    if run.samples_of is None:
+        return seeded_order(session, run.dataset_id, run.seed)[: run.samples]
+    pool = ordered_samples(session, get(session, run.samples_of))
+    return pool[shuffled(len(pool), run.seed)][: run.samples]
 
 
 def plan(session: Session, run: Run, ids: NDArray[np.int64], *, at: int, now: datetime) -> bool:

@@ -108,10 +108,10 @@ class Client:
         given = {name: value for name, value in params.items() if value is not None}
         return self._send("GET", path, params=given)
 
-    def text(self, path: str, **params: Any) -> str:
-        """Return what is at a path as text, whatever its format."""
+    def content(self, path: str, **params: Any) -> bytes:
+        """Return what is at a path byte for byte."""
         given = {name: value for name, value in params.items() if value is not None}
-        return self._ask("GET", path, params=given).text
+        return self._ask("GET", path, params=given).content
 
     def items(self, path: str, *, limit: int | None = None, **params: Any) -> Iterator[Json]:
         """Yield the items of a list, page after page, at most `limit` of them."""

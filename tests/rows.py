@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import closing
+from core import closing, quotes
 from core.rules.classes import Classes, rank
+from core.rules.profiles import Profiler
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import ENDED, Status
 from core.rules.submissions import Submission
@@ -46,6 +47,9 @@ def dataset(
             **spec,
         }
     )
+    profiler = Profiler()
+    for number in range(samples):
+        profiler.add(f"text {number}", ())
     made = Dataset(
         name=declared.name,
         digest=f"{samples:064d}",
@@ -53,6 +57,7 @@ def dataset(
         modality=declared.modality,
         spec=declared.model_dump(mode="json"),
         sample_count=samples,
+        profile=profiler.profile().to_json(),
         imported_at=NOW,
     )
     session.add(made)
@@ -83,9 +88,19 @@ def model(session: Session, name: str = "local", **spec: Any) -> Model:
     return made
 
 
-def template(session: Session, task: Task = Task.TWEET_SENTIMENT) -> Template:
+def template(
+    session: Session,
+    task: Task = Task.TWEET_SENTIMENT,
+    modality: Modality = Modality.TEXT,
+    *,
+    version: int = 1,
+) -> Template:
     made = Template(
-        task=task, modality=Modality.TEXT, name="plain", version=1, text="Which of {labels}?"
+        task=task,
+        modality=modality,
+        name="plain",
+        version=version,
+        text="Which of {labels}?",
     )
     session.add(made)
     session.flush()
@@ -104,18 +119,11 @@ def job(
     created_at: datetime = NOW,
 ) -> Job:
     body = Submission(dataset=of.name, models=(by.name,), priority=priority)
-    made = Job(
-        dataset_id=of.id,
-        submission=body.model_dump(mode="json"),
-        priority=priority,
-        created_at=created_at,
-    )
-    session.add(made)
-    session.flush()
     condition = Condition(modality=Modality.TEXT, template="plain@1")
-    session.add_all(
+    job_id = uuid4()
+    planned = [
         Run(
-            job_id=made.id,
+            job_id=job_id,
             dataset_id=of.id,
             model_id=by.id,
             template_id=asking.id,
@@ -129,7 +137,19 @@ def job(
             created_at=created_at,
         )
         for number in range(runs)
+    ]
+    quoted = quotes.quote(session, of, planned, priority=priority, now=created_at)
+    made = Job(
+        id=job_id,
+        dataset_id=of.id,
+        submission=body.model_dump(mode="json"),
+        quote=quoted.model_dump(mode="json"),
+        priority=priority,
+        created_at=created_at,
     )
+    session.add(made)
+    session.flush()
+    session.add_all(planned)
     session.flush()
     return made
 
@@ -207,6 +227,8 @@ def finished(
     model: Model | None = None,
     repeat: int = 1,
     batch_size: int = 4,
+    batch_asked: int | None = None,
+    samples_of: Run | None = None,
     **condition: Any,
 ) -> Run:
     """Add a completed run to a job, with these answers in the order of the dataset.
@@ -227,6 +249,8 @@ def finished(
         position=100 + repeat,
         seed=0,
         batch_size=batch_size,
+        batch_asked=batch_asked,
+        samples_of=None if samples_of is None else samples_of.id,
         samples=len(answers),
         answered=answered,
         refused=len(answers) - answered,

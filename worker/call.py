@@ -82,7 +82,11 @@ class Call:
             raise GivenBack
         model, adapter = self.turnstile.model, self._adapter
         exchange = await self.turnstile.engine.client.post(
-            adapter.url(model), adapter.headers(secret), body.content, model.timeout_s
+            adapter.url(model),
+            adapter.headers(model, secret),
+            body.content,
+            model.timeout_s,
+            secret=secret,
         )
         reading = adapter.read(exchange, now=utc_now())
         try:

@@ -114,8 +114,7 @@ class Held:
             raise Interrupted
         secret = self._secret()
         self.note(held_until=utc_now() + CALLING)
-        base_url = self.batch.base_url
-        api = BatchApi(self.engine.client, self.adapter, base_url, secret, utc_now())
+        api = BatchApi(self.engine.client, self.adapter, self.model, secret, utc_now())
         try:
             return self.engine.run(self._cut_off_by_a_stop(work(api)))
         except CancelledError as error:

@@ -118,7 +118,8 @@ class Turnstile:
         limiter, model = self.engine.limiter, str(self.model_id)
         usage = reading.usage
         await limiter.settle(model, grant, tokens=usage.total if usage else None)
-        await limiter.observe(model, grant.credential, seen_limits(exchange.headers), grant=grant)
+        seen = seen_limits(exchange.headers, utc_now())
+        await limiter.observe(model, grant.credential, seen, grant=grant)
         reason = reading.reason or ""
         if reading.result is Result.UNAUTHORIZED:
             await self.revoke(grant.credential, reason)

@@ -7,9 +7,17 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import DatabaseDep, PageDep, ProviderClientDep
 from api.schemas.base import Page
-from api.schemas.models import EXAMPLE, CheckOut, ModelChange, ModelOut
+from api.schemas.models import (
+    EXAMPLE,
+    PRESET_EXAMPLE,
+    CheckOut,
+    ModelChange,
+    ModelCreate,
+    ModelOut,
+    Presets,
+)
 from api.schemas.problem import problems
-from core import canary, models
+from core import canary, models, presets
 from core.db import Database, utc_now
 from core.rules.specs import ModelSpec
 
@@ -28,16 +36,22 @@ def list_models(database: DatabaseDep, page: PageDep) -> Page[ModelOut]:
     "", status_code=status.HTTP_201_CREATED, summary="Name an endpoint", responses=problems(409)
 )
 def create_model(
-    body: Annotated[ModelSpec, Body(examples=[EXAMPLE])],
+    body: Annotated[ModelCreate, Body(examples=[EXAMPLE, PRESET_EXAMPLE])],
     database: DatabaseDep,
     request: Request,
     response: Response,
 ) -> ModelOut:
     """Store an endpoint and how it may be used; secrets stay where `credentials` says they are."""
     with database.write.begin() as session:
-        model = models.create(session, body, now=utc_now())
+        model = models.create(session, body.spec(), now=utc_now())
     response.headers["Location"] = request.app.url_path_for("get_model", name=model.name)
     return ModelOut.of(model)
+
+
+@router.get("/presets", summary="List what is known of providers")
+def list_presets() -> Presets:
+    """Return the presets that a new model may name, with the parameters they need."""
+    return Presets(items=list(presets.presets().values()))
 
 
 @router.get("/{name}", summary="Show a model", responses=problems(404))

@@ -9,9 +9,19 @@ from pydantic import Field
 
 from core.analyses.cases import Case, CaseFilter
 from core.analyses.selection import Selection
+from core.figures.drawing import Form, Look, Normalise, Width
 from core.vocabulary import Outcome, Task
 
 MAX_NAMED = 500
+
+
+class TableFormat(StrEnum):
+    """How what is a list is shown."""
+
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    LATEX = "latex"
 
 
 class Format(StrEnum):
@@ -21,6 +31,8 @@ class Format(StrEnum):
     CSV = "csv"
     MARKDOWN = "markdown"
     LATEX = "latex"
+    SVG = "svg"
+    PNG = "png"
 
 
 class SelectionQuery:
@@ -42,25 +54,53 @@ class SelectionQuery:
         self.selection = Selection(tuple(run or ()), job, dataset, model, task)
 
 
+TableName = Annotated[
+    str | None,
+    Query(
+        max_length=40,
+        description="One table by its name. Without it CSV is the first table; Markdown and LaTeX "
+        "are all of them",
+    ),
+]
+
+
 class TableQuery:
-    """How the answer is shown."""
+    """How a list is shown."""
 
     def __init__(
         self,
         format: Annotated[  # noqa: A002 - the name in the query
-            Format, Query(description="JSON, or tables for a paper or a spreadsheet")
+            TableFormat, Query(description="JSON, or tables for a paper or a spreadsheet")
+        ] = TableFormat.JSON,
+        table: TableName = None,
+    ) -> None:
+        self.format = Format(format)
+        self.table = table
+
+
+class ShownQuery:
+    """How an analysis is shown."""
+
+    def __init__(
+        self,
+        format: Annotated[  # noqa: A002 - the name in the query
+            Format,
+            Query(description="JSON, tables for a paper or a spreadsheet, or a figure"),
         ] = Format.JSON,
-        table: Annotated[
-            str | None,
-            Query(
-                max_length=40,
-                description="One table by its name. Without it CSV is the first table; Markdown "
-                "and LaTeX are all of them",
-            ),
-        ] = None,
+        table: TableName = None,
+        width: Annotated[
+            Width, Query(description="Of a figure: one column of a page (3.3 in) or both (7 in)")
+        ] = Width.PAGE,
     ) -> None:
         self.format = format
         self.table = table
+        self.width = width
+
+    def look(self, normalise: Normalise) -> Look | None:
+        """Return how a figure is wanted; None if none is."""
+        if self.format not in {Format.SVG, Format.PNG}:
+            return None
+        return Look(Form(self.format), self.width, normalise)
 
 
 class CaseQuery:

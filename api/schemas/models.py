@@ -2,15 +2,25 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
 from api.schemas.base import Body
-from core import credentials
+from core import credentials, presets
 from core.canary import Check
+from core.presets import Preset
 from core.rules.money import dollars
-from core.rules.specs import Capabilities, CredentialRef, Limits, ModelSpec, Prices
+from core.rules.specs import (
+    Auth,
+    Capabilities,
+    CredentialRef,
+    Limits,
+    ModelSpec,
+    Prices,
+    Wire,
+)
+from core.rules.tokens import ImageRule
 from core.tables import Model
 from core.vocabulary import Result
 
@@ -25,19 +35,82 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
+PRESET_EXAMPLE: dict[str, Any] = {
+    "name": "gpt-4o",
+    "preset": "azure",
+    "parameters": {"resource": "our-resource", "deployment": "gpt-4o-eu"},
+    "model": "gpt-4o",
+}
+ADDRESS = "presets"
+"""The list of presets has the address that a model of this name would have."""
+
+
+def _address_may_be_left_out(schema: dict[str, Any]) -> None:
+    """Say in the schema that a preset knows the address."""
+    schema["required"] = [name for name in schema["required"] if name != "base_url"]
+
+
+class ModelCreate(ModelSpec):
+    """An endpoint and how it may be used; a preset fills in what is left out."""
+
+    model_config = ConfigDict(json_schema_extra=_address_may_be_left_out)
+
+    preset: str | None = Field(None, description="One of GET /v1/models/presets")
+    parameters: dict[str, str] = Field(
+        default_factory=dict, description="What the placeholders of the preset stand for"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def filled_in(cls, given: Any) -> Any:
+        """Lay what is given over what the preset says."""
+        if not isinstance(given, dict) or not isinstance(given.get("preset"), str):
+            return given
+        parameters = given.get("parameters", {})
+        if not _is_plain(parameters):
+            return given
+        return presets.fill(given["preset"], parameters, given)
+
+    @model_validator(mode="after")
+    def name_and_parameters_are_of_use(self) -> Self:
+        """Refuse parameters of nothing, and the one name whose address is taken."""
+        if self.parameters and self.preset is None:
+            raise ValueError("parameters belong to a preset: name one in preset")
+        if self.name == ADDRESS:
+            raise ValueError(f"{ADDRESS} is where the presets are listed; choose another name")
+        return self
+
+    def spec(self) -> ModelSpec:
+        """Return what is stored: nothing in it tells of the preset."""
+        return ModelSpec.model_validate(self.model_dump(exclude={"preset", "parameters"}))
+
+
+def _is_plain(parameters: object) -> bool:
+    return isinstance(parameters, dict) and all(isinstance(v, str) for v in parameters.values())
+
+
+class Presets(BaseModel):
+    """Every preset, with what it needs."""
+
+    items: list[Preset]
+
+
 class ModelChange(Body):
-    """The fields to set; those within `limits`, `capabilities` and `prices` one by one."""
+    """The fields to set; those within objects one by one, where null takes a header out."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"limits": {"rpm": 300}}})
 
-    wire: Literal["openai-chat"] = "openai-chat"
+    wire: Wire = "openai-chat"
     base_url: HttpUrl | None = None
+    query: dict[str, str | None] | None = None
+    headers: dict[str, str | None] | None = None
+    auth: Auth | None = Field(None, description="null: as the wire's own provider wants it")
     model: str | None = None
     credentials: tuple[CredentialRef, ...] | None = None
     limits: Limits | None = None
     capabilities: Capabilities | None = None
     prices: Prices | None = Field(None, description="null: not known")
-    image_tokens: Literal["tiles", "patches"] | None = None
+    image_tokens: ImageRule | None = None
     max_tokens: int | None = None
     temperature: float | None = Field(None, description="null: the provider's default")
     timeout_s: float | None = None

@@ -5,14 +5,18 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas.batches import BatchOut
+from api.schemas.quotes import AgainstQuote
 from core import datasets
 from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
 from core.rules.money import dollars
+from core.rules.quotes import Quote
 from core.rules.states import RequestState, Status
+from core.rules.submissions import MAX_INT
 from core.tables import Prediction, Request
-from core.vocabulary import Cause, Origin, Outcome
+from core.vocabulary import Cause, Dispatch, Origin, Outcome
 
 EXAMPLE: dict[str, Any] = {
     "dataset": "demo-faces",
@@ -77,7 +81,14 @@ class RunOut(BaseModel):
     condition: dict[str, Any]
     repeat: int
     seed: int
+    samples_of: UUID | None = Field(
+        description="The run among whose samples it takes its own; null: all of the dataset"
+    )
     batch_size: int
+    batch_asked: int | None = Field(
+        description="As the job asked, before the model bounded it; null: by modality"
+    )
+    dispatch: Dispatch
     status: Status
     reason: str | None
     created_at: datetime
@@ -99,7 +110,10 @@ class RunOut(BaseModel):
             condition=run.condition,
             repeat=run.repeat,
             seed=run.seed,
+            samples_of=run.samples_of,
             batch_size=run.batch_size,
+            batch_asked=run.batch_asked,
+            dispatch=run.dispatch,
             status=run.status,
             reason=run.reason,
             created_at=run.created_at,
@@ -119,18 +133,23 @@ class JobOut(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    dispatch: Dispatch = Field(description="`batch`: in files, through the provider's batch mode")
     priority: int
     tags: dict[str, str]
     progress: Progress
     eta_seconds: float | None = Field(description="null: no pace is known")
     cost: Cost
+    quote: Quote = Field(description="As it was when the job was submitted")
+    against_quote: AgainstQuote
     reason: str | None = Field(description="Why it is paused or failed")
+    batches: list[BatchOut] = Field(description="Files under way at the provider")
     runs: list[RunOut]
 
     @classmethod
     def of(cls, detail: JobDetail, *, now: datetime) -> Self:
         """Return a job as it is shown."""
         job, runs = detail.job, detail.runs
+        quote = Quote.model_validate(job.quote)
         reasons = [d.run.reason for d in runs if d.run.reason is not None]
         return cls(
             id=job.id,
@@ -139,14 +158,27 @@ class JobOut(BaseModel):
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
+            dispatch=job.submission.get("dispatch", Dispatch.ONLINE),
             priority=job.priority,
             tags=job.submission["tags"],
             progress=Progress.of(runs),
-            eta_seconds=eta_seconds(runs, now=now),
+            eta_seconds=eta_seconds(runs, detail.batches, now=now),
             cost=Cost.of(runs),
+            quote=quote,
+            against_quote=AgainstQuote.of(job, quote, runs),
             reason=reasons[0] if reasons else None,
+            batches=[BatchOut.of(batch) for batch in detail.batches],
             runs=[RunOut.of(d) for d in runs],
         )
+
+
+class AuditBody(BaseModel):
+    """Which samples of a run to ask about again, one a request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    samples: int = Field(100, ge=1, le=MAX_INT, description="At most; all that the run has")
+    seed: int = Field(1, ge=0, le=MAX_INT, description="Of the choice among the run's samples")
 
 
 class RequestOut(BaseModel):

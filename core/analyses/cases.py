@@ -44,6 +44,8 @@ class Case(Body):
     model: str
     condition: str
     """In words."""
+    batch_size: int
+    """Of the run; `batch` is that of the request."""
     repeat: int
     sample_id: int
     sample: str
@@ -101,6 +103,7 @@ def table(found: Sequence[Case]) -> Table:
             one.dataset,
             one.model,
             one.condition,
+            one.batch_size,
             one.repeat,
             one.sample,
             one.target,
@@ -119,6 +122,7 @@ _COLUMNS = (
     Column("dataset"),
     Column("model"),
     Column("condition"),
+    Column("batch", "count"),
     Column("repeat", "count"),
     Column("sample"),
     Column("target"),
@@ -187,6 +191,7 @@ def _case(row: Prediction, detail: RunDetail, classes: Classes) -> Case:
         dataset=datasets.version(detail.dataset),
         model=detail.model,
         condition=told(detail.run.condition),
+        batch_size=detail.run.batch_size,
         repeat=detail.run.repeat,
         sample_id=row.sample_id,
         sample=sample.name,

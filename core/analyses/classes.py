@@ -43,6 +43,7 @@ class Matrix(Body):
     task: str
     model: str
     condition: dict[str, Any] | None
+    batch_size: int | None
     runs: tuple[UUID, ...]
     labels: tuple[str, ...]
     columns: tuple[str, ...]
@@ -61,7 +62,7 @@ class Matrix(Body):
     @property
     def title(self) -> str:
         """Return what it is about, in words."""
-        words = (self.dataset or self.task, self.model, told(self.condition or {}))
+        words = (self.dataset or self.task, self.model, told(self.condition or {}, self.batch_size))
         return " ".join(word for word in words if word)
 
 
@@ -142,6 +143,7 @@ def _matrix(runs: Sequence[Scored], by: By) -> Matrix:
         task=about["task"],
         model=about["model"],
         condition=about["condition"] if whole else None,
+        batch_size=about["batch_size"] if whole else None,
         runs=tuple(d.run.id for d, _ in runs),
         labels=labels,
         columns=(*labels, *map(str, EXTRA_COLUMNS)),

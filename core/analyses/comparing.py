@@ -130,7 +130,7 @@ class Pair(Body):
 
     dataset: str
     first: str
-    """The model and the condition, in words."""
+    """The model, the condition, the batch size and the repeat, in words."""
     second: str
     compared: Comparison
 
@@ -179,4 +179,5 @@ def _pairs(session: Session, group: Sequence[RunDetail]) -> list[Pair]:
 
 
 def _words(detail: RunDetail) -> str:
-    return f"{detail.model} {told(detail.run.condition)} #{detail.run.repeat}"
+    run = detail.run
+    return f"{detail.model} {told(run.condition, run.batch_size)} #{run.repeat}"

@@ -21,6 +21,10 @@ from core.vocabulary import Task
 OUTCOMES = ("answered", "refused", "unparsed", "failed", "pending")
 
 
+BOUNDING = frozenset({"modality", "frames"})
+"""Parts of a condition that bound how many samples fit into a request."""
+
+
 class Body(BaseModel):
     """Base of what analyses return: frozen, JSON without NaN."""
 
@@ -114,12 +118,17 @@ def grouped(
 ) -> dict[str, list[RunDetail]]:
     """Return the runs that are alike but for their repeat and some parts of the condition.
 
-    `without` names parts of the condition, or `batch_size`.
+    `without` names parts of the condition, or `batch_size`. Where it names what bounds how many
+    samples fit into a request, the batch size is alike that was asked for: the same job has six
+    videos of three frames in a request, and eight of one.
     """
     groups: dict[str, list[RunDetail]] = {}
+    bounded = not BOUNDING.isdisjoint(without)
     for detail in details:
         kept = {k: v for k, v in detail.run.condition.items() if k not in without}
-        batch = None if "batch_size" in without else detail.run.batch_size
+        batch = detail.run.batch_asked if bounded else detail.run.batch_size
+        if "batch_size" in without:
+            batch = None
         key = json.dumps([str(detail.dataset.id), detail.model, kept, batch], sort_keys=True)
         groups.setdefault(key, []).append(detail)
     return groups
@@ -183,8 +192,8 @@ def mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def told(condition: Mapping[str, Any]) -> str:
-    """Return a condition in a few words; parts that are not set are left out."""
+def told(condition: Mapping[str, Any], batch_size: int | None = None) -> str:
+    """Return a condition, and a batch size, in a few words; what is not set is left out."""
     words: dict[str, Callable[[Any], str]] = {
         "modality": str,
         "template": str,
@@ -192,6 +201,8 @@ def told(condition: Mapping[str, Any]) -> str:
         "color": str,
         "detail": str,
         "longest_side": lambda n: f"{n} px",
+        "batch_size": lambda n: f"batch {n}",
     }
-    shown = (words[name](condition[name]) for name in words if condition.get(name) is not None)
+    parts = {**condition, "batch_size": batch_size}
+    shown = (words[name](parts[name]) for name in words if parts.get(name) is not None)
     return " ".join(shown)

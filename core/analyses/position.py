@@ -74,9 +74,7 @@ class Position(Analysis):
         return (
             Table("position", "Accuracy by slot in the batch", (*PLACE, *_SLOT), slots),
             Table("test", "Chi-square test of the slots", (*PLACE, *_TEST), tests),
-            Table(
-                "sizes", "Batch sizes compared", (*PLACE, Column("batch size"), *COMPARED), sizes
-            ),
+            Table("sizes", "Batch sizes compared", (*PLACE, *_SIZES), sizes),
         )
 
 
@@ -135,15 +133,11 @@ def _slots(group: Sequence[RunDetail], seen: Mapping[UUID, answers.SeenSlots]) -
 
 
 def _sizes(session: Session, dataset: Sequence[RunDetail]) -> list[BatchSizes]:
-    """Return each run against that of the next batch size, the smaller one first."""
-    groups = figures.grouped(dataset, without=("batch_size",)).values()
+    """Return runs against those of another batch size, the smaller one first."""
     found: list[tuple[RunDetail, RunDetail]] = []
-    for group in groups:
-        sizes: dict[int, list[RunDetail]] = {}
-        for detail in sorted(group, key=lambda d: (d.run.batch_size, d.run.repeat)):
-            sizes.setdefault(detail.run.batch_size, []).append(detail)
-        for smaller, larger in pairwise(sizes.values()):
-            found += zip(smaller, larger, strict=False)
+    for group in figures.grouped(dataset, without=("batch_size",)).values():
+        audits = _audits(group)
+        found += [*audits, *_neighbours(group, audits)]
     if not found:
         return []
     used = list({d.run.id: d for pair in found for d in pair}.values())
@@ -158,3 +152,24 @@ def _sizes(session: Session, dataset: Sequence[RunDetail]) -> list[BatchSizes]:
         )
         for a, b in found
     ]
+
+
+def _audits(group: Sequence[RunDetail]) -> list[tuple[RunDetail, RunDetail]]:
+    """Return each run that asked again about another's samples, with that one."""
+    by_id = {detail.run.id: detail for detail in group}
+    pairs = [(d, by_id[d.run.samples_of]) for d in group if d.run.samples_of in by_id]
+    ordered = (sorted(pair, key=lambda d: d.run.batch_size) for pair in pairs)
+    return [(a, b) for a, b in ordered if a.run.batch_size != b.run.batch_size]
+
+
+def _neighbours(
+    group: Sequence[RunDetail], audits: Sequence[tuple[RunDetail, RunDetail]]
+) -> list[tuple[RunDetail, RunDetail]]:
+    """Return each run that is no audit with that of the next batch size, repeat by repeat."""
+    compared = {frozenset((a.run.id, b.run.id)) for a, b in audits}
+    sizes: dict[int, list[RunDetail]] = {}
+    for detail in sorted(group, key=lambda d: (d.run.batch_size, d.run.repeat)):
+        if frozenset((detail.run.id, detail.run.samples_of)) not in compared:
+            sizes.setdefault(detail.run.batch_size, []).append(detail)
+    beside = pairwise(sizes.values())
+    return [pair for smaller, larger in beside for pair in zip(smaller, larger, strict=False)]

@@ -37,7 +37,7 @@ class Selection:
 
 
 def chosen(session: Session, selection: Selection) -> list[RunDetail]:
-    """Return the selected runs by dataset, model, condition and repeat.
+    """Return the selected runs by dataset, model, condition, batch size and repeat.
 
     Runs that are named may stand anywhere; filters alone choose those that completed, so that no
     half-done run slips into a comparison. Raises NotFound for a run that does not exist.
@@ -89,7 +89,7 @@ def by_dataset(details: Sequence[RunDetail]) -> list[list[RunDetail]]:
     return list(groups.values())
 
 
-def _order(detail: RunDetail) -> tuple[str, str, str, str, str, int, str]:
+def _order(detail: RunDetail) -> tuple[str, str, str, str, str, int, int, str]:
     run = detail.run
     return (
         detail.dataset.task,
@@ -97,6 +97,7 @@ def _order(detail: RunDetail) -> tuple[str, str, str, str, str, int, str]:
         detail.dataset.digest,
         detail.model,
         str(sorted(run.condition.items(), key=lambda item: item[0])),
+        run.batch_size,
         run.repeat,
         str(run.id),
     )

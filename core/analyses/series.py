@@ -30,7 +30,10 @@ class FlippedSample(Body):
 
 
 class Series(Place):
-    """Runs that are alike but for what varies."""
+    """Runs that are alike but for what varies; its batch size is that of the first point.
+
+    Points of frames and modalities may have others, which the model's capabilities bound.
+    """
 
     points: tuple[Point, ...]
     spread: dict[MetricName, float | None]
@@ -64,7 +67,7 @@ class Varying(Analysis):
     def _points(self) -> list[tuple[Any, ...]]:
         return [
             (
-                *series.cells(),
+                *_at(series, point),
                 point.value,
                 len(point.runs),
                 point.coverage,
@@ -79,7 +82,11 @@ class Varying(Analysis):
 
     def _comparisons(self) -> list[tuple[Any, ...]]:
         return [
-            (*series.cells(), f"{series.points[0].value} to {point.value}", *compared(one, name))
+            (
+                *_at(series, point),
+                f"{series.points[0].value} to {point.value}",
+                *compared(one, name),
+            )
             for series in self.series
             for point in series.points
             for one in point.compared
@@ -111,6 +118,11 @@ class Varying(Analysis):
             for series in self.series
             for sample in series.flips
         ]
+
+
+def _at(series: Series, point: Point) -> tuple[Any, ...]:
+    """Return the values of `PLACE` of a point: those of its series, with its own batch size."""
+    return (*series.cells()[:-1], point.batch_size)
 
 
 _POINT = (

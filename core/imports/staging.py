@@ -11,6 +11,7 @@ import orjson
 from core.imports.report import Fault
 from core.media.refs import to_json
 from core.rules.pictures import MediaRef
+from core.rules.profiles import Profile, Profiler
 from core.rules.specs import DatasetSpec
 
 NAMED = 5
@@ -127,6 +128,13 @@ class Staging:
         ):
             whole.update(_line([name, target, number, text, digests.split()]))
         return whole.hexdigest()
+
+    def profile(self) -> Profile:
+        """Return what the samples amount to."""
+        profiler = Profiler()
+        for text, media in self._rows.execute("SELECT text, media FROM staged"):
+            profiler.add(text, orjson.loads(media))
+        return profiler.profile()
 
     def chunks(self, size: int) -> Iterator[list[dict[str, Any]]]:
         """Yield the samples as rows of the table `samples`, in the order of their names."""

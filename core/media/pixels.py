@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidMedia
+from core.rules.pictures import fitted
 from core.vocabulary import Color
 
 Pixels = NDArray[np.uint8]
@@ -67,10 +68,9 @@ def convert(pixels: Pixels, color: Color, longest_side: int | None) -> Pixels:
     if color is Color.GRAY:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)  # type: ignore[assignment]
     height, width = pixels.shape[:2]
-    longest = max(height, width)
-    if longest_side is None or longest <= longest_side:
+    size = fitted(width, height, longest_side)
+    if size == (width, height):
         return pixels
-    size = tuple(max(1, round(side * longest_side / longest)) for side in (width, height))
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from core.providers import openai_chat
+from core.providers import (
+    anthropic_messages,
+    gemini_generate,
+    openai_chat,
+    openai_responses,
+)
 from core.providers.body import Body
 from core.rules.pictures import Prompt
 from core.rules.readings import Exchange, Reading
@@ -21,14 +26,19 @@ class Adapter(Protocol):
     def url(self, model: ModelSpec) -> str:
         """Return the address that takes the request."""
 
-    def headers(self, secret: str | None) -> dict[str, str]:
+    def headers(self, model: ModelSpec, secret: str | None) -> dict[str, str]:
         """Return the request's headers; `secret` is None for a model without credentials."""
 
     def read(self, exchange: Exchange, *, now: datetime) -> Reading:
         """Return what an exchange means, whatever came back."""
 
 
-ADAPTERS: Mapping[str, Adapter] = {"openai-chat": openai_chat}
+ADAPTERS: Mapping[str, Adapter] = {
+    "openai-chat": openai_chat,
+    "openai-responses": openai_responses,
+    "anthropic-messages": anthropic_messages,
+    "gemini-generate": gemini_generate,
+}
 """By `ModelSpec.wire`."""
 
 

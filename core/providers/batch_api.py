@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import orjson
 
 from core.providers import openai_batch
 from core.providers.adapters import Adapter
 from core.providers.client import ProviderClient, Upload
-from core.providers.openai_batch import RemoteBatch, address
+from core.providers.openai_batch import RemoteBatch
+from core.providers.writing import address
 from core.rules.readings import Exchange, Reading
+from core.rules.specs import ModelSpec
 from core.vocabulary import Result
 
 T = TypeVar("T")
@@ -48,23 +50,19 @@ class BatchApi:
 
     client: ProviderClient
     adapter: Adapter
-    base_url: str
+    model: ModelSpec
     secret: str | None
     now: datetime
 
     async def upload(self, path: Path, name: str) -> str:
         """Send a file, read as it goes, and return the provider's name of it."""
         boundary = secrets.token_hex(16)
-        headers = {
-            **self.adapter.headers(self.secret),
-            "content-type": f"multipart/form-data; boundary={boundary}",
-        }
-        exchange = await self.client.exchange(
+        exchange = await self._exchange(
             "POST",
-            address(self.base_url, "/files"),
-            headers,
+            "/files",
             _upload(path, *openai_batch.form(name, boundary)),
             TRANSFER_S,
+            kind=f"multipart/form-data; boundary={boundary}",
         )
         return self._made(openai_batch.named(self._document(exchange)), exchange)
 
@@ -108,25 +106,35 @@ class BatchApi:
     async def download(self, file_id: str, path: Path) -> None:
         """Write the content of a file to disk, as it comes."""
         with path.open("wb") as file:
-            exchange = await self.client.exchange(
-                "GET",
-                address(self.base_url, f"/files/{file_id}/content"),
-                self.adapter.headers(self.secret),
-                b"",
-                TRANSFER_S,
-                into=file,
+            exchange = await self._exchange(
+                "GET", f"/files/{file_id}/content", b"", TRANSFER_S, into=file
             )
         self._check(exchange)
 
     async def _call(
         self, method: str, path: str, content: bytes = b"", *, query: str = ""
     ) -> Exchange:
+        """Make a small call."""
+        return await self._exchange(method, path, content, CALL_S, query=query)
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        content: bytes | Upload,
+        timeout_s: float,
+        *,
+        query: str = "",
+        kind: str = "application/json",
+        into: BinaryIO | None = None,
+    ) -> Exchange:
+        """Send a request to a path below the base URL."""
+        url = address(self.model, path)
+        if query:
+            url += ("&" if "?" in url else "?") + query
+        headers = {**self.adapter.headers(self.model, self.secret), "content-type": kind}
         return await self.client.exchange(
-            method,
-            address(self.base_url, path, query),
-            self.adapter.headers(self.secret),
-            content,
-            CALL_S,
+            method, url, headers, content, timeout_s, secret=self.secret, into=into
         )
 
     def _check(self, exchange: Exchange) -> None:

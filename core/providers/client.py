@@ -70,15 +70,21 @@ class ProviderClient:
         self._client: httpx.AsyncClient | None = None
 
     async def post(
-        self, url: str, headers: Mapping[str, str], content: bytes, timeout_s: float
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        timeout_s: float,
+        *,
+        secret: str | None,
     ) -> Exchange:
         """Send a request and return all that came of it; a network's fault is a value.
 
         `timeout_s` bounds the exchange as a whole, however steadily the server drips. The body is
-        kept byte for byte, after content decoding where a server compresses unasked; the secret
-        of the Authorization header is blotted out wherever the reply repeats it.
+        kept byte for byte, after content decoding where a server compresses unasked; `secret`,
+        whichever header carries it, is blotted out wherever the reply repeats it.
         """
-        return await self.exchange("POST", url, headers, content, timeout_s)
+        return await self.exchange("POST", url, headers, content, timeout_s, secret=secret)
 
     async def exchange(
         self,
@@ -88,6 +94,7 @@ class ProviderClient:
         content: bytes | Upload,
         timeout_s: float,
         *,
+        secret: str | None,
         into: BinaryIO | None = None,
     ) -> Exchange:
         """Send a request of any method, as `post` does; the body of a success may go to a file."""
@@ -102,7 +109,7 @@ class ProviderClient:
             del reply.body[PARTIAL_BYTES:]
         latency_s = time.perf_counter() - started
         exchange = Exchange(status, reply.headers, bytes(reply.body), latency_s, failure, error)
-        return _without_secret(exchange, headers)
+        return _without(exchange, (secret or "").strip())
 
     async def aclose(self) -> None:
         """Close every connection. A later call opens the client anew."""
@@ -213,10 +220,8 @@ def _words(fault: BaseException, timeout_s: float) -> str:
     return f"{type(cause).__name__}: {cause}".removesuffix(": ")
 
 
-def _without_secret(exchange: Exchange, headers: Mapping[str, str]) -> Exchange:
+def _without(exchange: Exchange, secret: str) -> Exchange:
     """Return the exchange with the request's secret blotted out, should the server repeat it."""
-    sent = {name.lower(): value for name, value in headers.items()}
-    secret = sent.get("authorization", "").rpartition(" ")[2]
     if len(secret) < SECRET_CHARACTERS:
         return exchange
     return Exchange(

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
@@ -66,13 +65,6 @@ class ResultLine:
     reading: Reading
     exchange: Exchange
     """With the whole line, verbatim, as its body."""
-
-
-def address(base_url: str, path: str, query: str = "") -> str:
-    """Return the address of a path under a base URL, whose own query stays."""
-    base = urlsplit(base_url)
-    both = "&".join(part for part in (base.query, query) if part)
-    return urlunsplit(base._replace(path=base.path.rstrip("/") + path, query=both))
 
 
 def line(custom_id: int, url: str, content: bytes) -> bytes:

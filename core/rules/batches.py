@@ -8,7 +8,10 @@ from uuid import UUID
 from core.errors import InvalidInput
 from core.vocabulary import Dispatch, Result
 
-URLS: Mapping[str, str] = {"openai-chat": "/v1/chat/completions"}
+URLS: Mapping[str, str] = {
+    "openai-chat": "/v1/chat/completions",
+    "openai-responses": "/v1/responses",
+}
 """Of the wires with a batch mode: the endpoint that each line of a file is for."""
 
 MAX_LINES = 50_000

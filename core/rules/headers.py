@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 MOST = 1e15
 """Figures beyond this are nonsense."""
 
+ANTHROPIC = "anthropic-ratelimit-"
+
 _PART = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(ns|us|µs|ms|s|m|h|d)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -59,8 +61,15 @@ class SeenLimits:
         return min(self.tokens, self.project_tokens, key=lambda seen: seen.remaining or 0)
 
 
-def seen_limits(headers: Mapping[str, str]) -> SeenLimits:
-    """Return what headers, their names in lower case, say about limits."""
+def seen_limits(headers: Mapping[str, str], now: datetime) -> SeenLimits:
+    """Return what headers, their names in lower case, say about limits.
+
+    OpenAI's are `x-ratelimit-<figure>-<kind>`, and resets are waits. Anthropic's are
+    `anthropic-ratelimit-<kind>-<figure>`, and resets are moments in RFC 3339
+    (docs.anthropic.com/en/api/rate-limits).
+    """
+    if any(name.startswith(ANTHROPIC) for name in headers):
+        return SeenLimits(_moments(headers, "requests", now), _anthropic_tokens(headers, now))
     return SeenLimits(
         _seen(headers, "requests"), _seen(headers, "tokens"), _seen(headers, "project-tokens")
     )
@@ -104,6 +113,32 @@ def _seen(headers: Mapping[str, str], kind: str) -> Seen:
     )
 
 
+def _anthropic_tokens(headers: Mapping[str, str], now: datetime) -> Seen:
+    """Return the limit on tokens that leaves least.
+
+    `tokens` counts input and output together, as we do. Input alone is part of that, so what it
+    leaves bounds the whole. Output alone is a small part: it stops everything when nothing of it is
+    left, and says little before.
+    """
+    kinds = ("tokens", "input-tokens", "output-tokens")
+    both, prompt, completion = (_moments(headers, kind, now) for kind in kinds)
+    if completion.remaining == 0:
+        return Seen(both.limit, 0, completion.reset_s)
+    told = [seen for seen in (both, prompt) if seen.remaining is not None]
+    return min(told, key=lambda seen: seen.remaining or 0, default=both)
+
+
+def _moments(headers: Mapping[str, str], kind: str, now: datetime) -> Seen:
+    limit = _number(headers.get(f"{ANTHROPIC}{kind}-limit"))
+    remaining = _number(headers.get(f"{ANTHROPIC}{kind}-remaining"))
+    reset = headers.get(f"{ANTHROPIC}{kind}-reset")
+    return Seen(
+        int(limit) if limit is not None and limit >= 1 else None,
+        max(0, int(remaining)) if remaining is not None else None,
+        _until_moment(reset, now) if reset is not None else None,
+    )
+
+
 def _number(value: str | None) -> float | None:
     try:
         number = float(value) if value is not None else math.nan
@@ -118,4 +153,13 @@ def _until(value: str, now: datetime) -> float | None:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return max(0.0, (aware - now).total_seconds())
     except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def _until_moment(value: str, now: datetime) -> float | None:
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (aware - now).total_seconds())
+    except (ValueError, OverflowError):
         return None

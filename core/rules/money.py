@@ -31,3 +31,8 @@ def cost_nano(prices: Prices | None, usage: Usage | None, *, share: float = 1.0)
 def dollars(nano: int) -> float:
     """Return an amount in dollars, for people and for JSON."""
     return nano / NANO
+
+
+def nano(usd: float) -> int:
+    """Return an amount that `dollars` gave as billionths again."""
+    return round(usd * NANO)

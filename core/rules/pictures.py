@@ -55,3 +55,12 @@ class Prompt:
 
     instructions: str
     items: tuple[Item, ...]
+
+
+def fitted(width: int, height: int, longest_side: int | None) -> tuple[int, int]:
+    """Return the sides of a picture scaled down so that its longest is at most this."""
+    longest = max(width, height)
+    if longest_side is None or longest <= longest_side:
+        return width, height
+    scaled = (max(1, round(side * longest_side / longest)) for side in (width, height))
+    return next(scaled), next(scaled)

@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from core.rules.tokens import ImageRule
 from core.vocabulary import Color, Detail, Modality, Task
 
 Name = Annotated[
@@ -24,6 +25,15 @@ Label = Annotated[
     # Prompts list the labels on one line, so no label may break it.
     StringConstraints(strip_whitespace=True, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"),
 ]
+
+HeaderName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=100, to_lower=True)
+]
+# Printable ASCII: anything else a server, or a proxy before it, may read in another way.
+HeaderValue = Annotated[str, StringConstraints(pattern=r"^[!-~](?:[ -~]*[!-~])?$", max_length=1000)]
+
+Wire = Literal["openai-chat", "openai-responses", "anthropic-messages", "gemini-generate"]
+"""The wire formats that `core.providers.adapters` speaks."""
 
 POSITIVE, NEGATIVE = "positive", "negative"
 """The classes that the sign of a numeric target decides between."""
@@ -156,19 +166,52 @@ class Prices(Spec):
         0.5, ge=0, le=1, description="The part of these that calls in batches cost"
     )
 
+    @property
+    def in_batches(self) -> Self:
+        """Return what calls in batches cost."""
+        each = {"input_per_mtok": self.input_per_mtok, "output_per_mtok": self.output_per_mtok}
+        cut = {name: price * self.batch_discount for name, price in each.items()}
+        return self.model_copy(update=cut)
+
+
+class Auth(Spec):
+    """The header that carries the secret."""
+
+    header: HeaderName
+    scheme: str | None = Field(
+        None, pattern=r"^[A-Za-z]+$", max_length=32, description="The word before it, as in Bearer"
+    )
+
+
+SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key"}
+)
+SECRET_QUERY = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
+OWN_HEADERS = frozenset(
+    {"host", "connection", "content-type", "content-length", "transfer-encoding", "accept-encoding"}
+)
+"""Headers that say how the request is sent; a model has no say in them."""
+
 
 class ModelSpec(Spec):
     """A named endpoint and how it may be used."""
 
     name: Name
-    wire: Literal["openai-chat"] = "openai-chat"
+    wire: Wire = "openai-chat"
     base_url: HttpUrl
+    query: dict[str, str] = Field(
+        default_factory=dict, max_length=20, description="Sent behind the address with each call"
+    )
+    headers: dict[HeaderName, HeaderValue] = Field(
+        default_factory=dict, max_length=20, description="Sent with each call; no secrets"
+    )
+    auth: Auth | None = Field(None, description="null: as the wire's own provider wants it")
     model: str = Field(min_length=1, max_length=200, description="The provider's model id")
     credentials: tuple[CredentialRef, ...] = ()
     limits: Limits = Limits()
     capabilities: Capabilities = Capabilities()
     prices: Prices | None = None
-    image_tokens: Literal["tiles", "patches"] = "tiles"
+    image_tokens: ImageRule = "tiles"
     max_tokens: int = Field(1000, gt=0, description="Upper bound of the answer, in tokens")
     temperature: float | None = Field(0.0, ge=0, le=2, description="None: the provider's default")
     timeout_s: float = Field(60.0, gt=0, le=600)
@@ -177,9 +220,30 @@ class ModelSpec(Spec):
     @classmethod
     def address_holds_no_secret(cls, url: HttpUrl) -> HttpUrl:
         """Refuse a user or password in the address: it is stored, shown and logged."""
-        if url.username is not None or url.password is not None:
+        names = {name.casefold() for name, _ in url.query_params()}
+        if url.username is not None or url.password is not None or names & SECRET_QUERY:
             raise ValueError("name secrets in credentials, not in the address")
         return url
+
+    @field_validator("query")
+    @classmethod
+    def query_holds_no_secret(cls, query: dict[str, str]) -> dict[str, str]:
+        """Refuse what is known to carry a key: the query is stored, shown and logged."""
+        if secret := sorted(name for name in query if name.casefold() in SECRET_QUERY):
+            raise ValueError(f"{secret[0]} carries a secret: name it in credentials")
+        return query
+
+    @model_validator(mode="after")
+    def headers_are_free_to_set(self) -> Self:
+        """Refuse headers that carry secrets, or say how the request is sent."""
+        taken = SECRET_HEADERS | ({self.auth.header} if self.auth else set())
+        if secret := sorted(taken & self.headers.keys()):
+            raise ValueError(f"{secret[0]} carries the secret: name that in credentials")
+        if own := sorted(OWN_HEADERS & self.headers.keys()):
+            raise ValueError(f"{own[0]} is set by gerbench")
+        if self.auth and self.auth.header in OWN_HEADERS:
+            raise ValueError(f"{self.auth.header} cannot carry a secret")
+        return self
 
     @model_validator(mode="after")
     def credentials_differ(self) -> Self:

@@ -1,10 +1,17 @@
 """What a job asks for, and the runs that it expands into."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
-from typing import Annotated
+from typing import Annotated, Any, Self
+from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from core.errors import InvalidInput
 from core.rules.specs import Capabilities, Condition, Spec
@@ -26,6 +33,18 @@ MAX_INT = 2**31 - 1
 Reference = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._@-]{0,160}$")]
 
 
+BatchSize = Annotated[int, Field(ge=1, le=1000)]
+BatchSizes = Annotated[tuple[BatchSize, ...], Field(min_length=1, max_length=100)]
+
+
+def _in_one_sentence(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Say once what is wanted, not what each of the alternatives misses."""
+    try:
+        return validate(value)
+    except ValidationError as error:
+        raise ValueError("give a number from 1 to 1000, or up to 100 of them: [1, 20]") from error
+
+
 class Conditions(Spec):
     """The values to cross; every combination that differs becomes a condition."""
 
@@ -41,6 +60,12 @@ class Conditions(Spec):
     )
     jpeg_quality: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((95,), min_length=1)
 
+    @classmethod
+    def only(cls, condition: Condition) -> Self:
+        """Return what crosses to one condition."""
+        parts = {name: (value,) for name, value in condition if value is not None}
+        return cls.model_validate(parts)
+
 
 class Submission(Spec):
     """The body of a job: models, conditions and repeats over one dataset."""
@@ -49,7 +74,12 @@ class Submission(Spec):
     models: tuple[Reference, ...] = Field(min_length=1, max_length=100)
     conditions: Conditions = Conditions()
     repeats: int = Field(1, ge=1, le=1000)
-    batch_size: int | None = Field(None, ge=1, le=1000, description="null: by modality")
+    batch_size: Annotated[BatchSize | BatchSizes | None, WrapValidator(_in_one_sentence)] = Field(
+        None, description="Samples in a request, or several sizes to cross; null: by modality"
+    )
+    samples_of: UUID | None = Field(
+        None, description="A run over the same dataset: only samples that it asked about"
+    )
     sample_limit: int | None = Field(None, ge=1, le=MAX_INT, description="A seeded subset")
     seed: int = Field(0, ge=0, le=MAX_INT, description="Of the order of the samples")
     dispatch: Dispatch = Field(
@@ -60,6 +90,11 @@ class Submission(Spec):
         Annotated[str, StringConstraints(max_length=64)],
         Annotated[str, StringConstraints(max_length=256)],
     ] = Field(default_factory=dict, max_length=32)
+
+    @property
+    def batch_sizes(self) -> tuple[int | None, ...]:
+        """Return the batch sizes to cross."""
+        return self.batch_size if isinstance(self.batch_size, tuple) else (self.batch_size,)
 
 
 def expand(conditions: Conditions, own: Modality, frames: int | None = None) -> list[Condition]:
@@ -154,3 +189,21 @@ def batch_size(condition: Condition, capabilities: Capabilities, wanted: int | N
             f" {capabilities.images_per_request} images a request; ask for fewer frames"
         )
     return min(size, capabilities.images_per_request // pictures)
+
+
+def batch_sizes(
+    condition: Condition,
+    capabilities: Capabilities,
+    asked: Iterable[int | None],
+    *,
+    own: int | None = None,
+) -> dict[int, int | None]:
+    """Return each batch size that differs once it is within the model's capabilities.
+
+    With it goes the size that was asked for: of several that come to the same, the smallest.
+    `own` is the dataset's, for a submission that asks for none. Raises InvalidInput as above.
+    """
+    found: dict[int, int | None] = {}
+    for wanted in sorted(asked, key=lambda size: size or 0):
+        found.setdefault(batch_size(condition, capabilities, wanted or own), wanted)
+    return found

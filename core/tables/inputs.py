@@ -47,6 +47,8 @@ class Dataset(Base):
     spec: Mapped[dict[str, Any]]
     """The `DatasetSpec`, as JSON."""
     sample_count: Mapped[int]
+    profile: Mapped[dict[str, Any]]
+    """The `Profile` of its samples, as JSON: what quotes are reckoned from."""
     published: Mapped[bool] = mapped_column(default=False)
     """Known by its labels alone, from an import of published predictions; no job can run."""
     imported_at: Mapped[datetime] = mapped_column(default=utc_now)

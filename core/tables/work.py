@@ -26,6 +26,8 @@ class Job(Base):
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
     submission: Mapped[dict[str, Any]]
     """The body of the request that made it."""
+    quote: Mapped[dict[str, Any]]
+    """The `Quote` it was submitted with, as JSON."""
     status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
     priority: Mapped[int] = mapped_column(default=0)
     """Higher goes first."""
@@ -66,7 +68,11 @@ class Run(Base):
     """Place in its job, from 0."""
     seed: Mapped[int] = mapped_column(BigInteger)
     """Of the order of the samples; a run over fewer than all takes the first of that order."""
+    samples_of: Mapped[UUID | None] = mapped_column(ForeignKey("runs.id"))
+    """The run among whose samples it takes its own; null: all of the dataset."""
     batch_size: Mapped[int]
+    batch_asked: Mapped[int | None]
+    """As the job asked, before the model's capabilities bounded it; null: by modality."""
     dispatch: Mapped[Dispatch] = mapped_column(words(Dispatch), default=Dispatch.ONLINE)
     status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
     reason: Mapped[str | None] = mapped_column(Text)
@@ -111,6 +117,7 @@ class Run(Base):
         ),
         CheckConstraint("planned <= samples", name="planned_within_samples"),
         CheckConstraint("batch_size > 0", name="batch_size_positive"),
+        CheckConstraint("batch_asked >= batch_size", name="batch_size_within_asked"),
         CheckConstraint("samples > 0", name="not_empty"),
         Index(
             "ix_runs_moving",

@@ -4,21 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from core.rules.states import Status
-from core.vocabulary import Color, Detail, Modality
-from gerbench.cli import progress
-from gerbench.cli.options import (
-    AsJson,
-    Data,
-    Limit,
-    examples,
-    full_id,
-    given,
-    pairs,
-    read_object,
-)
+from gerbench.cli import progress, quotes
+from gerbench.cli.options import AsJson, Data, Limit, examples, full_id, given
 from gerbench.cli.output import Column, moment, print_items, print_json, rows, screen, short
+from gerbench.cli.submission import takes_job
 from gerbench.cli.watch import INTERVAL, watch
 from gerbench.client import Client, Json, connect, path
 
@@ -41,29 +33,6 @@ COLUMNS = (
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Its first characters are enough.")]
 Interval = Annotated[float, typer.Option(min=0.01, metavar="S", help="Seconds between looks.")]
-Dataset = Annotated[str | None, typer.Option(metavar="NAME[@VERSION]", help="Imported before.")]
-Models = Annotated[list[str] | None, typer.Option(help="Repeatable.")]
-Modalities = Annotated[
-    list[Modality] | None, typer.Option(help="Default: the dataset's own; repeatable.")
-]
-Templates = Annotated[list[str] | None, typer.Option(metavar="NAME[@VERSION]", help="Repeatable.")]
-Frames = Annotated[list[int] | None, typer.Option(min=1, help="Frames of each video; repeatable.")]
-Colors = Annotated[list[Color] | None, typer.Option(help="Repeatable.")]
-Details = Annotated[list[Detail] | None, typer.Option(help="Repeatable.")]
-Repeats = Annotated[int | None, typer.Option(min=1, help="Runs of each kind. Default: 1.")]
-BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Samples in a request. Default: by modality.")
-]
-SampleLimit = Annotated[
-    int | None, typer.Option(min=1, help="Only so many samples, drawn by the seed.")
-]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of the samples' order.")]
-Priority = Annotated[int | None, typer.Option(help="Higher goes first. Default: 0.")]
-Tags = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")]
-JobFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The whole job as JSON, - for stdin."),
-]
 IdempotencyKey = Annotated[str | None, typer.Option(help="The same key and body make one job.")]
 Follow = Annotated[bool, typer.Option("--watch", help="Watch it until it ends.")]
 
@@ -74,25 +43,15 @@ Follow = Annotated[bool, typer.Option("--watch", help="Watch it until it ends.")
         "gerbench jobs submit --dataset my-faces --model gpt-4o --limit 100 --watch",
         "gerbench jobs submit --dataset my-faces --model gpt-4o --model local"
         " --color rgb --color gray --repeats 3 --tag paper=table-9",
+        "gerbench jobs submit --dataset my-faces --model gpt-4o --batch-size 1 --batch-size 20",
+        "gerbench jobs submit --dataset my-faces --model gpt-4o --dispatch batch",
         "gerbench jobs submit --file job.json --idempotency-key table-9",
     ),
 )
+@takes_job
 def submit_job(
     *,
-    dataset: Dataset = None,
-    model: Models = None,
-    modality: Modalities = None,
-    template: Templates = None,
-    frames: Frames = None,
-    color: Colors = None,
-    detail: Details = None,
-    repeats: Repeats = None,
-    batch_size: BatchSize = None,
-    limit: SampleLimit = None,
-    seed: Seed = None,
-    priority: Priority = None,
-    tag: Tags = None,
-    file: JobFile = None,
+    body: Json,
     idempotency_key: IdempotencyKey = None,
     follow: Follow = False,
     interval: Interval = INTERVAL,
@@ -100,21 +59,6 @@ def submit_job(
     as_json: AsJson = False,
 ) -> None:
     """Submit a job: every model under every condition, repeated, over one dataset."""
-    conditions = given(
-        modality=modality, template=template, frames=frames, color=color, detail=detail
-    )
-    options = given(
-        dataset=dataset,
-        models=model,
-        conditions=conditions,
-        repeats=repeats,
-        batch_size=batch_size,
-        sample_limit=limit,
-        seed=seed,
-        priority=priority,
-        tags=pairs(tag or (), "--tag"),
-    )
-    body = _submission(options, file)
     headers = given(**{"Idempotency-Key": idempotency_key})
     with connect(data) as client:
         job = client.post(path("jobs"), body, headers=headers)
@@ -129,6 +73,21 @@ def submit_job(
                 f" {job['progress']['samples']} samples of {job['dataset']}\n"
                 f"Watch it: gerbench jobs watch {job['id'][:8]}"
             )
+
+
+@app.command(
+    "quote",
+    epilog=examples("gerbench jobs quote --dataset my-faces --model gpt-4o --repeats 3"),
+)
+@takes_job
+def quote_job(*, body: Json, data: Data = None, as_json: AsJson = False) -> None:
+    """Tell what a job would need: requests, tokens, dollars, time. Nothing is sent."""
+    with connect(data) as client:
+        quote = client.post(path("jobs", "quote"), body)
+    if as_json:
+        print_json(quote)
+    else:
+        screen().print(quotes.whole(quote))
 
 
 @app.command("list", epilog=examples("gerbench jobs list --status running"))
@@ -165,6 +124,22 @@ def watch_job(
         _see_through(client, full_id(client, "jobs", job_id), interval, as_json=as_json)
 
 
+@app.command("batches")
+def list_batches(
+    job_id: JobId, limit: Limit = None, data: Data = None, as_json: AsJson = False
+) -> None:
+    """List the files of a job at its providers, the newest first."""
+    with connect(data) as client:
+        full = full_id(client, "jobs", job_id)
+        print_items(
+            lambda most: client.items(path("jobs", full, "batches"), limit=most),
+            progress.BATCHES,
+            as_json=as_json,
+            limit=limit,
+            none="No batches: the job is sent online, or is not planned yet.",
+        )
+
+
 @app.command("cancel")
 def cancel_job(job_id: JobId, data: Data = None, as_json: AsJson = False) -> None:
     """End a job for good; what was answered is kept."""
@@ -187,18 +162,6 @@ def resume_job(job_id: JobId, data: Data = None, as_json: AsJson = False) -> Non
 def retry_job(job_id: JobId, data: Data = None, as_json: AsJson = False) -> None:
     """Ask again about the samples of a job that failed."""
     _move(job_id, "retry", data, as_json=as_json)
-
-
-def _submission(options: Json, file: Path | None) -> Json:
-    """Return the body of a job, from options or from a file."""
-    if file is not None:
-        if options:
-            raise typer.BadParameter("--file holds the whole job: give no other part of it")
-        return read_object(file)
-    for required, option in (("dataset", "--dataset"), ("models", "--model")):
-        if required not in options:
-            raise typer.BadParameter(f"give {option}, or the whole job as --file")
-    return options
 
 
 def _move(job_id: str, move: str, data: Path | None, *, as_json: bool) -> None:
@@ -225,6 +188,7 @@ def _see_through(client: Client, job_id: str, interval: float, *, as_json: bool)
         print_json(job)
     else:
         console.print(rows(job["runs"], progress.RUNS))
+        console.print(quotes.against(job))
     if job["status"] != Status.COMPLETED:
         _explain(job)
         raise typer.Exit(NOT_COMPLETED)
@@ -248,4 +212,4 @@ def _print_job(job: Json, *, as_json: bool) -> None:
     if as_json:
         print_json(job)
     else:
-        screen().print(progress.whole_job(job))
+        screen().print(progress.whole_job(job), Text(""), quotes.against(job), sep="\n")

@@ -1,11 +1,41 @@
 """`gerbench models`: name endpoints and say how they may be used."""
 
-from pathlib import Path
+from itertools import islice
 from typing import Annotated
 
 import typer
 
-from gerbench.cli.options import AsJson, Data, Limit, SpecFile, examples, given, read_object
+from gerbench.cli.model_options import (
+    BaseUrl,
+    BodyMb,
+    Concurrency,
+    CredentialFile,
+    Env,
+    Images,
+    InputPrice,
+    MaxTokens,
+    ModelId,
+    OutputPrice,
+    Parameters,
+    Preset,
+    Rpd,
+    Rpm,
+    Temperature,
+    Timeout,
+    Tpm,
+    WireName,
+    body_of,
+)
+from gerbench.cli.options import (
+    AsJson,
+    Data,
+    Limit,
+    SpecFile,
+    examples,
+    given,
+    pairs,
+    read_object,
+)
 from gerbench.cli.output import Column, fields, print_items, print_json, rows, screen
 from gerbench.cli.progress import money, seconds
 from gerbench.client import Json, connect, path
@@ -33,30 +63,25 @@ COLUMNS = (
     Column("credentials", credentials, wrap=True),
 )
 
+
+def parameters_of(item: Json) -> str:
+    """Return a preset's parameters, with the value of those that have one by default."""
+    return ", ".join(
+        name + (f" = {each['default']}" if each["default"] else "")
+        for name, each in item["parameters"].items()
+    )
+
+
+PRESETS = (
+    Column("preset", "name"),
+    Column("wire", "wire"),
+    Column("address", "base_url", wrap=True),
+    Column("parameters", parameters_of, wrap=True),
+    Column("credential", "credential"),
+    Column("images", "capabilities.images_per_request", right=True),
+)
+
 Name = Annotated[str, typer.Argument(metavar="NAME")]
-BaseUrl = Annotated[
-    str | None, typer.Option(help="Where it answers, such as https://api.openai.com/v1.")
-]
-ModelId = Annotated[str | None, typer.Option(help="The provider's model id.")]
-Env = Annotated[
-    list[str] | None,
-    typer.Option("--env", metavar="VAR", help="A variable that holds an API key; repeatable."),
-]
-CredentialFile = Annotated[
-    list[Path] | None,
-    typer.Option(metavar="FILE", help="A file that holds an API key; repeatable."),
-]
-Rpm = Annotated[int | None, typer.Option(min=1, help="Requests a minute, for each credential.")]
-Tpm = Annotated[int | None, typer.Option(min=1, help="Tokens a minute.")]
-Rpd = Annotated[int | None, typer.Option(min=1, help="Requests a day.")]
-Concurrency = Annotated[int | None, typer.Option(min=1, help="Requests under way at once.")]
-Images = Annotated[int | None, typer.Option(min=1, help="Images that a request may hold.")]
-BodyMb = Annotated[float | None, typer.Option(min=0, help="Megabytes that a request may hold.")]
-InputPrice = Annotated[float | None, typer.Option(min=0, help="US dollars for 1M input tokens.")]
-OutputPrice = Annotated[float | None, typer.Option(min=0, help="US dollars for 1M output tokens.")]
-MaxTokens = Annotated[int | None, typer.Option(min=1, help="Upper bound of an answer, in tokens.")]
-Temperature = Annotated[float | None, typer.Option(min=0, max=2, help="Default: 0.")]
-Timeout = Annotated[float | None, typer.Option(min=0, help="Seconds to wait for an answer.")]
 
 
 @app.command(
@@ -64,14 +89,19 @@ Timeout = Annotated[float | None, typer.Option(min=0, help="Seconds to wait for 
     epilog=examples(
         "gerbench models add --name gpt-4o --base-url https://api.openai.com/v1"
         " --model gpt-4o --env OPENAI_API_KEY --rpm 500 --input-price 2.5 --output-price 10",
+        "gerbench models add --name gpt-4o --preset azure --set resource=ours --set deployment=eu"
+        " --model gpt-4o",
         "gerbench models add --spec model.json",
     ),
 )
 def add_model(
     *,
     name: Annotated[str | None, typer.Option(help="What jobs call it.")] = None,
+    preset: Preset = None,
+    parameters: Parameters = None,
     base_url: BaseUrl = None,
     model: ModelId = None,
+    wire: WireName = None,
     env: Env = None,
     credential_file: CredentialFile = None,
     rpm: Rpm = None,
@@ -89,10 +119,15 @@ def add_model(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Name an endpoint. Its API keys stay where --env and --credential-file say they are."""
-    body = _body(read_object(spec) if spec else {}, locals())
+    """Name an endpoint. Its API keys stay where --env and --credential-file say they are.
+
+    A --preset knows a provider's address, headers and limits of size; `gerbench models presets`
+    lists them.
+    """
+    body = body_of(read_object(spec) if spec else {}, locals())
+    body |= given(preset=preset, parameters=pairs(parameters or (), "--set"))
     for required in ("name", "base_url", "model"):
-        if required not in body:
+        if required not in body and not (required == "base_url" and "preset" in body):
             option = required.replace("_", "-")
             raise typer.BadParameter(f"give --{option}, or a --spec that holds it")
     with connect(data) as client:
@@ -112,6 +147,7 @@ def change_model(
     *,
     base_url: BaseUrl = None,
     model: ModelId = None,
+    wire: WireName = None,
     env: Env = None,
     credential_file: CredentialFile = None,
     rpm: Rpm = None,
@@ -130,7 +166,7 @@ def change_model(
     as_json: AsJson = False,
 ) -> None:
     """Change a model; requests that are sent from then on go by it."""
-    body = _body(read_object(spec) if spec else {}, {**locals(), "name": None})
+    body = body_of(read_object(spec) if spec else {}, {**locals(), "name": None})
     if not body:
         raise typer.BadParameter("say what to change, such as --rpm 300")
     with connect(data) as client:
@@ -148,6 +184,19 @@ def list_models(limit: Limit = None, data: Data = None, as_json: AsJson = False)
             as_json=as_json,
             limit=limit,
             none="No models; name one with `gerbench models add`.",
+        )
+
+
+@app.command("presets")
+def list_presets(limit: Limit = None, data: Data = None, as_json: AsJson = False) -> None:
+    """List what is known of providers, and what each preset needs to be --set."""
+    with connect(data) as client:
+        print_items(
+            lambda most: islice(client.get(path("models", "presets"))["items"], most),
+            PRESETS,
+            as_json=as_json,
+            limit=limit,
+            none="No presets.",
         )
 
 
@@ -195,42 +244,6 @@ CHECKS = (
     Column("cost", lambda item: money(item["cost_usd"]), right=True),
     Column("reason", "reason", wrap=True),
 )
-
-FIELDS: dict[str, tuple[str, ...]] = {
-    "name": ("name",),
-    "base_url": ("base_url",),
-    "model": ("model",),
-    "rpm": ("limits", "rpm"),
-    "tpm": ("limits", "tpm"),
-    "rpd": ("limits", "rpd"),
-    "concurrency": ("limits", "concurrency"),
-    "images_per_request": ("capabilities", "images_per_request"),
-    "body_mb": ("capabilities", "body_mb"),
-    "input_price": ("prices", "input_per_mtok"),
-    "output_price": ("prices", "output_per_mtok"),
-    "max_tokens": ("max_tokens",),
-    "temperature": ("temperature",),
-    "timeout": ("timeout_s",),
-}
-"""Where each option goes in the body."""
-
-
-def _body(spec: Json, options: Json) -> Json:
-    """Return a spec with the options that were given set in it."""
-    body = dict(spec)
-    for option, place in FIELDS.items():
-        value = options[option]
-        if value is None:
-            continue
-        *parents, last = place
-        target = body
-        for parent in parents:
-            target[parent] = dict(target.get(parent) or {})
-            target = target[parent]
-        target[last] = value
-    credentials = [{"env": variable} for variable in options["env"] or ()]
-    credentials += [{"file": str(file)} for file in options["credential_file"] or ()]
-    return body | given(credentials=credentials)
 
 
 def _print_made(made: Json, what: str, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from core.rules.states import Status
 from core.vocabulary import Outcome
-from gerbench.cli import progress, rescoring, show
+from gerbench.cli import auditing, progress, rescoring, show
 from gerbench.cli.options import AsJson, Data, Limit, examples, full_id, given
 from gerbench.cli.output import (
     Column,
@@ -118,6 +118,31 @@ def rescore_run(
         print_json(found)
     else:
         screen().print(rescoring.report(found))
+
+
+@app.command("audit", epilog=examples("gerbench runs audit 1f3a9c --samples 200"))
+def audit_run(
+    run_id: RunId,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="How many of the run's samples. Default: 100.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of their choice. Default: 1.")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same key and body make one job.")
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask again about a random subset of a run, one sample a request: does batching matter?"""
+    with connect(data) as client:
+        full = full_id(client, "runs", run_id)
+        headers = given(**{"Idempotency-Key": idempotency_key})
+        body = given(samples=samples, seed=seed)
+        job = client.post(path("runs", full, "audit"), body, headers=headers)
+    if as_json:
+        print_json(job)
+    else:
+        screen().print(auditing.report(job, full))
 
 
 @app.command("scores")

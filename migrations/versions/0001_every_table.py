@@ -56,6 +56,7 @@ def upgrade() -> None:
         ),
         sa.Column("spec", sa.JSON(), nullable=False),
         sa.Column("sample_count", sa.Integer(), nullable=False),
+        sa.Column("profile", sa.JSON(), nullable=False),
         sa.Column("published", sa.Boolean(), nullable=False),
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("sample_count > 0", name=op.f("ck_datasets_not_empty")),
@@ -142,6 +143,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
         sa.Column("submission", sa.JSON(), nullable=False),
+        sa.Column("quote", sa.JSON(), nullable=False),
         sa.Column(
             "status",
             sa.Enum(
@@ -318,7 +320,9 @@ def upgrade() -> None:
         sa.Column("repeat", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=False),
+        sa.Column("samples_of", sa.Uuid(), nullable=True),
         sa.Column("batch_size", sa.Integer(), nullable=False),
+        sa.Column("batch_asked", sa.Integer(), nullable=True),
         sa.Column(
             "dispatch",
             sa.Enum(
@@ -386,12 +390,16 @@ def upgrade() -> None:
             "answered + refused + unparsed + failed <= samples",
             name=op.f("ck_runs_outcomes_within_samples"),
         ),
+        sa.CheckConstraint(
+            "batch_asked >= batch_size", name=op.f("ck_runs_batch_size_within_asked")
+        ),
         sa.CheckConstraint("batch_size > 0", name=op.f("ck_runs_batch_size_positive")),
         sa.CheckConstraint("planned <= samples", name=op.f("ck_runs_planned_within_samples")),
         sa.CheckConstraint("samples > 0", name=op.f("ck_runs_not_empty")),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_runs_dataset_id")),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_runs_job_id")),
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_runs_model_id")),
+        sa.ForeignKeyConstraint(["samples_of"], ["runs.id"], name=op.f("fk_runs_samples_of")),
         sa.ForeignKeyConstraint(
             ["template_id"], ["templates.id"], name=op.f("fk_runs_template_id")
         ),

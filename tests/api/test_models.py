@@ -30,6 +30,9 @@ def test_three_fields_are_enough(client: TestClient) -> None:
     assert shown == {
         **MINIMAL,
         "wire": "openai-chat",
+        "query": {},
+        "headers": {},
+        "auth": None,
         "credentials": [],
         "limits": {"rpm": None, "tpm": None, "rpd": None, "concurrency": 32},
         "capabilities": {"images_per_request": 20, "body_mb": 20.0},
@@ -91,6 +94,74 @@ def test_a_faulty_model_is_pointed_at(
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
     assert "secret" not in response.text.replace("name secrets in", "")
+
+
+AZURE = {
+    "name": "gpt-4o",
+    "preset": "azure",
+    "parameters": {"resource": "ours", "deployment": "eu"},
+    "model": "gpt-4o",
+}
+
+
+def test_a_preset_is_stored_as_what_it_stands_for(client: TestClient) -> None:
+    response = client.post("/v1/models", json={**AZURE, "limits": {"rpm": 60}})
+
+    assert response.status_code == 201
+    shown = response.json()
+    assert shown["base_url"] == "https://ours.openai.azure.com/openai/deployments/eu"
+    assert shown["query"] == {"api-version": "2024-10-21"}
+    assert shown["auth"] == {"header": "api-key", "scheme": None}
+    assert shown["capabilities"]["images_per_request"] == 10
+    assert [one["env"] for one in shown["credentials"]] == ["AZURE_OPENAI_API_KEY"]
+    assert shown["limits"]["rpm"] == 60
+    assert not {"preset", "parameters"} & shown.keys()
+    assert client.get("/v1/models/gpt-4o").json() == shown
+
+
+def test_the_presets_tell_what_they_need(client: TestClient) -> None:
+    found = {each["name"]: each for each in client.get("/v1/models/presets").json()["items"]}
+
+    assert len(found) == 8
+    assert found["azure"]["parameters"]["resource"]["default"] is None
+    assert found["azure"]["parameters"]["api_version"]["default"] == "2024-10-21"
+    assert found["gemini"]["credential"] == "GEMINI_API_KEY"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({**AZURE, "preset": "blue"}, "there is no preset 'blue'"),
+        ({**AZURE, "parameters": {"resource": "ours"}}, "azure needs deployment"),
+        ({**MINIMAL, "parameters": {"a": "b"}}, "name one in preset"),
+        ({**MINIMAL, "name": "presets"}, "choose another name"),
+    ],
+)
+def test_a_preset_that_cannot_be_filled_in_is_refused(
+    client: TestClient, body: dict[str, Any], words: str
+) -> None:
+    response = client.post("/v1/models", json=body)
+
+    assert response.status_code == 422
+    assert words in response.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"parameters": "x"}, "/body/parameters"),
+        ({"parameters": {"resource": 1}}, "/body/parameters/resource"),
+        ({"preset": 7}, "/body/preset"),
+        ({"limits": {"rpm": 0}}, "/body/limits/rpm"),
+    ],
+)
+def test_what_is_wrong_beside_a_preset_is_pointed_at(
+    client: TestClient, fields: dict[str, Any], pointer: str
+) -> None:
+    response = client.post("/v1/models", json={**AZURE, **fields})
+
+    assert response.status_code == 422
+    assert pointer in [error["pointer"] for error in response.json()["errors"]]
 
 
 def test_a_change_leaves_the_rest_as_it_was(client: TestClient) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from core import datasets
 from core.errors import InvalidInput, NotFound
+from core.rules.profiles import Profile
 from core.tables import Dataset, Sample
 from core.vocabulary import Modality, Task
 from tests import drawn
@@ -101,6 +102,7 @@ def test_a_digest_too_short_to_tell_versions_apart_is_refused(
                     modality=Modality.IMAGE,
                     spec=spec,
                     sample_count=1,
+                    profile=Profile(1, 0, ()).to_json(),
                 )
             )
 

@@ -54,6 +54,56 @@ def test_a_job_is_a_run_for_each_model_condition_and_repeat(ready: Database) -> 
     assert {(run.seed, run.samples, run.status) for run in made} == {(7, 4, Status.QUEUED)}
 
 
+def test_each_batch_size_that_differs_makes_runs(ready: Database) -> None:
+    job_id = submit(ready, batch_size=[20, 1, 20], repeats=2)
+
+    made = runs_of(ready, job_id)
+
+    assert [(run.batch_size, run.batch_asked, run.repeat) for run in made] == [
+        (1, 1, 1), (1, 1, 2), (20, 20, 1), (20, 20, 2),
+    ]  # fmt: skip
+    assert [run.position for run in made] == [0, 1, 2, 3]
+
+
+def test_a_batch_size_that_nobody_asked_for_is_the_usual_one(ready: Database) -> None:
+    (run,) = runs_of(ready, submit(ready))
+
+    assert (run.batch_size, run.batch_asked) == (20, None)
+
+
+def test_batch_sizes_count_towards_the_runs_of_a_job(ready: Database) -> None:
+    with pytest.raises(InvalidInput, match="10010 runs in one job"):
+        submit(ready, batch_size=list(range(1, 12)), repeats=910)
+
+
+def test_a_job_may_ask_about_samples_of_another_run(ready: Database) -> None:
+    (first,) = runs_of(ready, submit(ready, sample_limit=6, seed=3))
+
+    drawn = runs_of(ready, submit(ready, samples_of=str(first.id), sample_limit=4, seed=3))[0]
+    every = runs_of(ready, submit(ready, samples_of=str(first.id), sample_limit=50, seed=5))[0]
+    inner = runs_of(ready, submit(ready, samples_of=str(drawn.id)))[0]
+
+    with ready.read() as session:
+        order, subset, shuffled, within = (
+            runs.ordered_samples(session, run).tolist() for run in (first, drawn, every, inner)
+        )
+    assert (drawn.samples, every.samples, inner.samples) == (4, 6, 4)
+    assert set(subset) < set(order) == set(shuffled)
+    assert subset != order[:4]
+    assert set(within) == set(subset)
+
+
+def test_samples_of_a_run_over_another_dataset_are_refused(ready: Database) -> None:
+    (other,) = runs_of(ready, submit(ready))
+    with ready.write.begin() as session:
+        rows.dataset(session, 5, name="lone")
+
+    with pytest.raises(InvalidInput, match="over another dataset than lone@"):
+        submit(ready, dataset="lone", samples_of=str(other.id))
+    with pytest.raises(NotFound, match="no run"):
+        submit(ready, samples_of="00000000-0000-4000-8000-000000000000")
+
+
 def test_a_template_is_pinned_to_its_version(ready: Database) -> None:
     made = runs_of(ready, submit(ready))
 

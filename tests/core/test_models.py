@@ -109,3 +109,40 @@ def test_a_model_at_work_is_not_deleted(database: Database, status: Status) -> N
 def test_an_address_with_a_password_is_refused() -> None:
     with pytest.raises(ValueError, match="name secrets in credentials"):
         spec(base_url="http://me:secret@127.0.0.1/v1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"base_url": "https://x.example/v1?Key=AIza"}, "name secrets in credentials"),
+        ({"query": {"api_key": "x"}}, "api_key carries a secret"),
+        ({"headers": {"X-API-Key": "x"}}, "x-api-key carries the secret"),
+        (
+            {"headers": {"x-mine": "x"}, "auth": {"header": "X-Mine"}},
+            "x-mine carries the secret",
+        ),
+        ({"headers": {"Host": "elsewhere.example"}}, "host is set by gerbench"),
+        ({"auth": {"header": "content-type"}}, "content-type cannot carry a secret"),
+        ({"auth": {"header": "two words"}}, "auth.header"),
+        ({"auth": {"header": "authorization", "scheme": "a b"}}, "auth.scheme"),
+        ({"headers": {"x-title": "two\r\nlines"}}, "headers.x-title"),
+        ({"wire": "telepathy"}, "wire"),
+    ],
+)
+def test_what_would_be_stored_as_a_secret_or_break_a_request_is_refused(
+    fields: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        spec(**fields)
+
+
+def test_null_takes_a_header_or_a_part_of_the_query_out(database: Database) -> None:
+    made = stored(
+        database, spec(headers={"X-Title": "a", "x-team": "b"}, query={"v": "1", "w": "2"})
+    )
+
+    with database.write.begin() as session:
+        models.change(session, "local", {"headers": {"x-team": None}, "query": {"v": None}})
+
+    with database.read() as session:
+        assert models.spec(session, made.id) == spec(headers={"x-title": "a"}, query={"w": "2"})

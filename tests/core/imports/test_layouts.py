@@ -193,7 +193,7 @@ def test_a_thousand_faces_take_seconds(service: Service, tmp_path: Path) -> None
 
 def test_memory_does_not_grow_with_the_samples(service: Service, folder: Path) -> None:
     peaks = []
-    for count in (3_000, 9_000):
+    for count in (6_000, 18_000):
         path = folder / f"{count}.csv"
         with path.open("w") as file:
             file.write("name,text,gt\n")

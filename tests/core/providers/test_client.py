@@ -27,7 +27,7 @@ async def client() -> AsyncIterator[ProviderClient]:
 async def post(
     client: ProviderClient, server: Server, content: bytes = b"{}", timeout_s: float = GENEROUS
 ) -> Exchange:
-    return await client.post(server.url, HEADERS, content, timeout_s)
+    return await client.post(server.url, HEADERS, content, timeout_s, secret=SECRET)
 
 
 def replying(raw: bytes) -> Behaviour:
@@ -113,7 +113,7 @@ async def test_cookies_are_not_kept(client: ProviderClient) -> None:
     async with serving(replying(raw)) as server:
         url = server.url.replace("127.0.0.1", "localhost")
         for _ in range(2):
-            assert (await client.post(url, HEADERS, b"{}", GENEROUS)).status == 200
+            assert (await client.post(url, HEADERS, b"{}", GENEROUS, secret=SECRET)).status == 200
 
     assert "cookie" not in server.seen[1].headers
 
@@ -350,6 +350,27 @@ async def test_a_secret_that_the_reply_repeats_is_blotted_out(client: ProviderCl
     assert SECRET not in repr(exchange)
 
 
+@pytest.mark.parametrize("name", ["api-key", "x-api-key", "x-goog-api-key", "x-any-other"])
+async def test_whichever_header_carries_the_secret_it_is_blotted_out(
+    client: ProviderClient, name: str
+) -> None:
+    raw = response(f"API key not valid: {SECRET}".encode(), "400 Bad", f"X-Key: {SECRET}")
+    async with serving(replying(raw)) as server:
+        headers, secret = {name: SECRET}, f" {SECRET}\n"
+        exchange = await client.post(server.url, headers, b"{}", GENEROUS, secret=secret)
+
+    assert server.seen[0].headers[name] == SECRET
+    assert exchange.body == b"API key not valid: ***"
+    assert exchange.headers["x-key"] == "***"
+
+
+async def test_without_a_secret_nothing_is_blotted_out(client: ProviderClient) -> None:
+    async with serving(replying(response(b"Bearer application/json"))) as server:
+        exchange = await client.post(server.url, HEADERS, b"{}", GENEROUS, secret=None)
+
+    assert exchange.body == b"Bearer application/json"
+
+
 async def test_no_log_holds_the_secret(
     client: ProviderClient, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -369,7 +390,9 @@ async def test_a_proxy_of_the_environment_is_used_and_no_proxy_is_heeded(
         monkeypatch.delenv("http_proxy", raising=False)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("ALL_PROXY", raising=False)
-        far = await client.post("http://provider.invalid/v1", HEADERS, b"{}", GENEROUS)
+        far = await client.post(
+            "http://provider.invalid/v1", HEADERS, b"{}", GENEROUS, secret=SECRET
+        )
         async with serving(replying(response(b"directly"))) as server:
             near = await post(client, server)
 

@@ -198,7 +198,7 @@ def test_the_address_is_below_the_base_url(base: str, address: str) -> None:
 
 
 def test_the_secret_is_a_bearer_token() -> None:
-    headers = openai_chat.headers("sk-secret\n")
+    headers = openai_chat.headers(model(), "sk-secret\n")
 
     assert headers["authorization"] == "Bearer sk-secret"
     assert headers["content-type"] == "application/json"
@@ -206,13 +206,13 @@ def test_the_secret_is_a_bearer_token() -> None:
 
 
 def test_a_model_without_credentials_sends_none() -> None:
-    assert "authorization" not in openai_chat.headers(None)
+    assert "authorization" not in openai_chat.headers(model(), None)
 
 
 @pytest.mark.parametrize("secret", ["", " \n", "two\nlines", "schlüssel"])
 def test_a_secret_that_no_header_can_carry_is_said_so_without_showing_it(secret: str) -> None:
     with pytest.raises(MissingCredential) as raised:
-        openai_chat.headers(secret)
+        openai_chat.headers(model(), secret)
 
     assert not secret.strip() or secret not in str(raised.value)
 

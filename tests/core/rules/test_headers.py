@@ -16,6 +16,11 @@ NAMES = [
         for kind in ("requests", "tokens", "project-tokens")
     ),
 ]
+ANTHROPIC_NAMES = [
+    f"anthropic-ratelimit-{kind}-{figure}"
+    for kind in ("requests", "tokens", "input-tokens", "output-tokens")
+    for figure in ("limit", "remaining", "reset")
+]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +60,7 @@ def test_limits_are_read_by_kind() -> None:
         "x-ratelimit-remaining-project-tokens": "1000",
     }
 
-    seen = seen_limits(headers)
+    seen = seen_limits(headers, NOW)
 
     assert seen.requests == Seen(600, 599, 0.1)
     assert seen.tokens == Seen(150_000, 149_984, 360)
@@ -66,14 +71,15 @@ def test_limits_are_read_by_kind() -> None:
 def test_nonsense_is_not_said_at_all(value: str) -> None:
     headers = dict.fromkeys(NAMES, value)
 
-    assert seen_limits(headers) == SeenLimits()
+    assert seen_limits(headers, NOW) == SeenLimits()
+    assert seen_limits(dict.fromkeys(ANTHROPIC_NAMES, value), NOW) == SeenLimits()
     assert retry_after(headers, NOW) is None
 
 
 def test_a_limit_of_nothing_is_no_limit_and_less_than_nothing_is_nothing() -> None:
     headers = {"x-ratelimit-limit-requests": "0", "x-ratelimit-remaining-requests": "-2"}
 
-    assert seen_limits(headers).requests == Seen(None, 0, None)
+    assert seen_limits(headers, NOW).requests == Seen(None, 0, None)
 
 
 @pytest.mark.parametrize(
@@ -112,9 +118,93 @@ def test_named_wait(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, NOW) == seconds
 
 
-@given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=40)))
+def anthropic(**figures: str) -> dict[str, str]:
+    """Return Anthropic's headers: `input_tokens_limit="1000"`."""
+    return {f"anthropic-ratelimit-{n.replace('_', '-')}": value for n, value in figures.items()}
+
+
+def test_anthropics_limits_are_read_and_their_resets_are_moments() -> None:
+    headers = anthropic(
+        requests_limit="4000",
+        requests_remaining="3999",
+        requests_reset="2026-11-22T12:00:01Z",
+        tokens_limit="480000",
+        tokens_remaining="470000",
+        tokens_reset="2026-11-22T12:00:02.5+00:00",
+    )
+
+    seen = seen_limits(headers, NOW)
+
+    assert seen.requests == Seen(4000, 3999, 1)
+    assert seen.tokens == seen.scarcest_tokens == Seen(480_000, 470_000, 2.5)
+    assert not seen.requests.daily
+
+
+@pytest.mark.parametrize(
+    ("figures", "tokens"),
+    [
+        # What is left of the input bounds the whole.
+        (
+            {
+                "tokens_limit": "480000",
+                "tokens_remaining": "100000",
+                "input_tokens_limit": "400000",
+                "input_tokens_remaining": "20000",
+                "input_tokens_reset": "2026-11-22T12:00:57Z",
+            },
+            Seen(400_000, 20_000, 57),
+        ),
+        ({"input_tokens_limit": "30000", "input_tokens_remaining": "9000"}, Seen(30_000, 9_000)),
+        # What is left of the output says little, until it is nothing.
+        (
+            {
+                "tokens_limit": "480000",
+                "tokens_remaining": "400000",
+                "output_tokens_limit": "80000",
+                "output_tokens_remaining": "1000",
+            },
+            Seen(480_000, 400_000),
+        ),
+        (
+            {
+                "tokens_limit": "480000",
+                "tokens_remaining": "400000",
+                "output_tokens_limit": "80000",
+                "output_tokens_remaining": "0",
+                "output_tokens_reset": "2026-11-22T12:01:00Z",
+            },
+            Seen(480_000, 0, 60),
+        ),
+        ({"tokens_limit": "480000"}, Seen(480_000)),
+        ({"requests_remaining": "1"}, Seen()),
+    ],
+)
+def test_of_anthropics_limits_on_tokens_the_one_that_leaves_least_counts(
+    figures: dict[str, str], tokens: Seen
+) -> None:
+    assert seen_limits(anthropic(**figures), NOW).scarcest_tokens == tokens
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds"),
+    [
+        ("2026-11-22T11:59:00Z", 0),
+        ("2026-11-22T14:00:30+02:00", 30),
+        ("2026-11-22T12:00:30", 30),
+        ("60", None),
+        ("tomorrow", None),
+        ("0001-01-01T00:00:00+23:59", 0),
+    ],
+)
+def test_a_moment_in_the_past_is_now_and_nonsense_is_none(
+    moment: str, seconds: float | None
+) -> None:
+    assert seen_limits(anthropic(requests_reset=moment), NOW).requests.reset_s == seconds
+
+
+@given(st.dictionaries(st.sampled_from([*NAMES, *ANTHROPIC_NAMES]), st.text(max_size=40)))
 def test_no_header_raises(headers: dict[str, str]) -> None:
-    wait, seen = retry_after(headers, NOW), seen_limits(headers)
+    wait, seen = retry_after(headers, NOW), seen_limits(headers, NOW)
 
     assert wait is None or wait >= 0
     for one in (seen.requests, seen.tokens, seen.project_tokens, seen.scarcest_tokens):

@@ -1,10 +1,13 @@
 """What a submission expands into."""
 
+from typing import Any
+
 import pytest
+from pydantic import ValidationError
 
 from core.errors import InvalidInput
 from core.rules.specs import Capabilities, Condition
-from core.rules.submissions import Conditions, batch_size, expand
+from core.rules.submissions import Conditions, Submission, batch_size, batch_sizes, expand
 from core.vocabulary import Color, Modality
 
 
@@ -73,3 +76,59 @@ def test_a_sample_with_more_frames_than_the_model_takes_is_refused() -> None:
 
     with pytest.raises(InvalidInput, match="11 frames a sample, but the model takes 10"):
         batch_size(condition, Capabilities(images_per_request=10), None)
+
+
+@pytest.mark.parametrize(
+    ("modality", "frames", "asked", "own", "sizes"),
+    [
+        ("image", None, (None,), None, {20: None}),
+        ("image", None, (None,), 12, {12: None}),
+        ("image", None, (7,), 12, {7: 7}),
+        ("image", None, (20, 1), None, {1: 1, 20: 20}),
+        ("image", None, (1, 20, 1), None, {1: 1, 20: 20}),
+        ("image", None, (30, 25, 5), None, {5: 5, 20: 25}),
+        ("video", 3, (1, 8, 20), None, {1: 1, 6: 8}),
+        ("text", None, (8, 20, 500), None, {8: 8, 20: 20, 500: 500}),
+    ],
+)
+def test_batch_sizes_that_come_to_the_same_are_one(
+    modality: str,
+    frames: int | None,
+    asked: tuple[int | None, ...],
+    own: int | None,
+    sizes: dict[int, int | None],
+) -> None:
+    condition = Condition(modality=Modality(modality), template="default@1", frames=frames)
+
+    assert batch_sizes(condition, Capabilities(), asked, own=own) == sizes
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"), [(None, (None,)), (4, (4,)), ([1, 20], (1, 20)), ([3], (3,))]
+)
+def test_a_batch_size_is_none_one_or_several(given: Any, sizes: tuple[int | None, ...]) -> None:
+    body = {"dataset": "d", "models": ["m"], "batch_size": given}
+
+    assert Submission.model_validate(body).batch_sizes == sizes
+
+
+@pytest.mark.parametrize("given", [0, 1001, [], [1, 0], [1, "x"], "x", [[1]], list(range(1, 102))])
+def test_another_batch_size_is_refused_in_one_sentence(given: Any) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Submission.model_validate({"dataset": "d", "models": ["m"], "batch_size": given})
+
+    (fault,) = refused.value.errors()
+    assert fault["loc"] == ("batch_size",)
+    assert "a number from 1 to 1000, or up to 100 of them" in fault["msg"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Condition(modality=Modality.TEXT, template="plain@2"),
+        Condition(modality=Modality.IMAGE, template="terse@1", color=Color.GRAY, longest_side=64),
+        Condition(modality=Modality.VIDEO, template="default@1", frames=5, jpeg_quality=80),
+    ],
+)
+def test_one_condition_crosses_to_itself(condition: Condition) -> None:
+    assert expand(Conditions.only(condition), condition.modality) == [condition]

@@ -1,9 +1,11 @@
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rules.pictures import Item, Picture, Prompt
-from core.rules.tokens import estimate, image_tokens, text_tokens
+from core.rules.tokens import ImageRule, estimate, image_tokens, text_tokens
 from core.vocabulary import Detail
 
 sides = st.integers(1, 20_000)
@@ -49,16 +51,55 @@ def test_patches(width: int, height: int, tokens: int) -> None:
     assert image_tokens("patches", Detail.HIGH, width, height) == tokens
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "tokens"),
+    [
+        # The examples of the published table.
+        (200, 200, 54),
+        (1000, 1000, 1334),
+        (1092, 1092, 1590),
+        (48, 48, 4),
+        (1, 1, 1),
+        (3136, 400, 419),
+        (8000, 8000, 1600),
+    ],
+)
+def test_area(width: int, height: int, tokens: int) -> None:
+    assert image_tokens("area", Detail.LOW, width, height) == tokens
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "detail", "tokens"),
+    [
+        (384, 384, Detail.HIGH, 258),
+        # The example of the published guide: crops of 360 pixels, three by two.
+        (960, 540, Detail.HIGH, 6 * 258),
+        (385, 100, Detail.AUTO, 2 * 258),
+        (3072, 3072, Detail.HIGH, 16 * 258),
+        (3072, 3072, Detail.LOW, 64),
+    ],
+)
+def test_crops(width: int, height: int, detail: Detail, tokens: int) -> None:
+    assert image_tokens("crops", detail, width, height) == tokens
+
+
+def test_a_budget_is_the_same_for_every_size() -> None:
+    assert image_tokens("budget", Detail.LOW, 48, 48) == 280
+    assert image_tokens("budget", Detail.HIGH, 4000, 3000) == 1120
+    assert image_tokens("budget", Detail.AUTO, 48, 48) == 1120
+
+
 @given(sides, sides)
 def test_an_image_costs_something_and_no_more_than_its_cap(width: int, height: int) -> None:
     assert 1 <= image_tokens("patches", Detail.AUTO, width, height) <= 1536
+    assert 1 <= image_tokens("area", Detail.AUTO, width, height) <= 1600
     assert 255 <= image_tokens("tiles", Detail.AUTO, width, height) <= 85 + 170 * 8
 
 
-@given(st.sampled_from(["tiles", "patches"]), sides, sides)
-def test_turning_an_image_changes_nothing(rule: str, width: int, height: int) -> None:
-    one = image_tokens("tiles" if rule == "tiles" else "patches", Detail.HIGH, width, height)
-    other = image_tokens("tiles" if rule == "tiles" else "patches", Detail.HIGH, height, width)
+@given(st.sampled_from(get_args(ImageRule)), sides, sides)
+def test_turning_an_image_changes_nothing(rule: ImageRule, width: int, height: int) -> None:
+    one = image_tokens(rule, Detail.HIGH, width, height)
+    other = image_tokens(rule, Detail.HIGH, height, width)
 
     assert one == other
 

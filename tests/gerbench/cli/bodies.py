@@ -34,7 +34,9 @@ def run(status: str = "running", **changes: Any) -> dict[str, Any]:
         },
         "repeat": 1,
         "seed": 0,
+        "samples_of": None,
         "batch_size": 20,
+        "batch_asked": None,
         "status": status,
         "reason": None,
         "created_at": "2026-11-22T22:00:00.123456Z",
@@ -42,6 +44,57 @@ def run(status: str = "running", **changes: Any) -> dict[str, Any]:
         "finished_at": None,
         "progress": progress(),
         "cost": cost(),
+    }
+    return body | changes
+
+
+def compared(quoted: float | None, actual: float | None) -> dict[str, float | None]:
+    ratio = actual / quoted if quoted and actual is not None else None
+    return {"quoted": quoted, "actual": actual, "ratio": ratio}
+
+
+def figures(**changes: Any) -> dict[str, Any]:
+    body = {
+        "samples": 700,
+        "requests": 35,
+        "prompt_tokens": 64_400,
+        "completion_tokens": 17_500,
+        "most_completion_tokens": 35_000,
+        "usd": 1.2,
+        "most_usd": 2.4,
+        "overhead": {"refused_share": 0.031, "requests": 12, "usd": 0.08},
+    }
+    return body | changes
+
+
+def quote(**changes: Any) -> dict[str, Any]:
+    overhead = {"refused_share": 0.031, "requests": 12, "usd": 0.08, "of": "task", "past_runs": 2}
+    kind = {
+        "model": "gpt-4o",
+        "condition": run()["condition"],
+        "batch_size": 20,
+        "repeats": 1,
+        "overhead": overhead,
+    }
+    model = {
+        "model": "gpt-4o",
+        "requests": 47,
+        "tokens": 81_900,
+        "ahead": 0,
+        "latency_s": 8.2,
+        "seconds": 282.0,
+        "bound_by": "rpm",
+        "finish_at": "2026-11-22T22:04:42.123456Z",
+    }
+    body = {
+        **figures(),
+        "quoted_at": "2026-11-22T22:00:00.123456Z",
+        "dataset": "my-faces@0123456789ab",
+        "seconds": 282.0,
+        "bound_by": "rpm",
+        "finish_at": model["finish_at"],
+        "models": [model],
+        "runs": [figures(**kind)],
     }
     return body | changes
 
@@ -59,8 +112,42 @@ def job(status: str = "running", **changes: Any) -> dict[str, Any]:
         "progress": progress(),
         "eta_seconds": None,
         "cost": cost(),
+        "quote": quote(),
+        "against_quote": {
+            "requests": compared(35, 36),
+            "tokens": compared(1300, 1200),
+            "usd": compared(0.55, 0.5),
+            "seconds": compared(60.0, None),
+        },
         "reason": None,
+        "dispatch": "online",
+        "batches": [],
         "runs": [run(status)],
+    }
+    return body | changes
+
+
+def batch(state: str = "submitted", **changes: Any) -> dict[str, Any]:
+    body = {
+        "id": "b47c0000-0000-4000-8000-000000000004",
+        "job_id": JOB,
+        "model_id": "30de1000-0000-4000-8000-000000000005",
+        "credential": "env:OPENAI_API_KEY",
+        "state": state,
+        "ending": None,
+        "lines": 500,
+        "completed": 118,
+        "failed": 2,
+        "file_id": "file-abc",
+        "provider_id": "batch_abc",
+        "provider_status": "in_progress",
+        "created_at": "2026-11-22T22:00:00Z",
+        "submitted_at": "2026-11-22T22:00:05Z",
+        "expires_at": "2026-11-23T22:00:05Z",
+        "cancel_asked_at": None,
+        "finished_at": None,
+        "poll_at": "2026-11-22T22:01:05Z",
+        "reason": None,
     }
     return body | changes
 

@@ -80,6 +80,20 @@ def test_a_model_is_added_changed_listed_and_removed(gerbench: Gerbench) -> None
     assert decoded(gerbench("models", "list", "--json")) == []
 
 
+def test_a_preset_is_found_and_used(gerbench: Gerbench) -> None:
+    shown = gerbench("models", "presets").stdout
+    add = ("models", "add", "--name", "far", "--preset", "azure", "--model", "gpt-4o")
+
+    refused = gerbench(*add, "--set", "resource=ours")
+    made = decoded(gerbench(*add, "--set", "resource=ours", "--set", "deployment=eu", "--json"))
+
+    assert "resource, deployment, api_version = 2024-10-21" in shown
+    assert len(decoded(gerbench("models", "presets", "--json"))) == 8
+    assert refused.exit_code == 1
+    assert "azure needs deployment" in refused.stderr
+    assert made["base_url"] == "https://ours.openai.azure.com/openai/deployments/eu"
+
+
 def test_what_the_service_refuses_is_told_in_its_words(gerbench: Gerbench) -> None:
     assert gerbench(*ADD).exit_code == 0
 
@@ -254,6 +268,34 @@ def test_a_published_benchmark_is_imported(gerbench: Gerbench, tmp_path: Path) -
     assert [name for name in ("dfew@", "100.00 %", "no") if name not in again.stdout] == []
     assert len(decoded(gerbench("datasets", "specs", "--json"))) == 21
     assert "weighted_f1" in gerbench("datasets", "specs").stdout
+
+
+def test_an_analysis_goes_to_a_file_whose_ending_says_its_format(
+    gerbench: Gerbench, sqlite_database: Database, tmp_path: Path
+) -> None:
+    with sqlite_database.write.begin() as session:
+        dataset = rows.dataset(session, 3, name="faces")
+        job = rows.job(session, dataset, rows.model(session), rows.template(session))
+        rows.finished(session, job, list(rows.LABELS))
+    beginnings = {
+        "main.svg": b"<?xml",
+        "main.PNG": b"\x89PNG",
+        "main.md": b"**",
+        "main.tex": rb"\begin{table}",
+        "main.csv": b"dataset,",
+        "main.json": b"{",
+    }
+
+    for name, beginning in beginnings.items():
+        assert gerbench("analyses", "main", "--output", str(tmp_path / name)).exit_code == 0
+        assert (tmp_path / name).read_bytes().startswith(beginning)
+    counts = gerbench("analyses", "classes", "--format", "svg", "--normalise", "counts")
+    nowhere = gerbench("analyses", "main", "--output", str(tmp_path / "no" / "main.svg"))
+    cases = gerbench("analyses", "cases", "--format", "png")
+
+    assert ">1</text>" in counts.stdout
+    assert (nowhere.exit_code, "cannot be written" in nowhere.stderr) == (2, True)
+    assert (cases.exit_code, "'latex'" in cases.stderr) == (1, True)
 
 
 def test_analyses_are_printed_in_every_format(

@@ -64,6 +64,25 @@ def test_every_option_has_its_place_in_the_body(gerbench: Gerbench, canned: Cann
     }
 
 
+def test_several_batch_sizes_are_crossed(gerbench: Gerbench, canned: Canned) -> None:
+    canned.on("POST", "/v1/jobs", job("queued"), status=202)
+
+    gerbench(
+        "jobs",
+        "submit",
+        "--dataset",
+        "d",
+        "--model",
+        "m",
+        "--batch-size",
+        "1",
+        "--batch-size",
+        "20",
+    )
+
+    assert canned.last("POST").json()["batch_size"] == [1, 20]
+
+
 def test_a_whole_body_comes_from_a_file(gerbench: Gerbench, canned: Canned) -> None:
     canned.on("POST", "/v1/jobs", job("queued"), status=202)
     body = {"dataset": "d", "models": ["m"], "conditions": {"longest_side": [64]}}

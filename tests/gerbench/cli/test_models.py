@@ -33,6 +33,7 @@ LEAST = {"name": "local", "base_url": "http://127.0.0.1:9000/v1", "model": "fer"
             ("--input-price", "2.5", "--output-price", "0"),
             {"prices": {"input_per_mtok": 2.5, "output_per_mtok": 0.0}},
         ),
+        (("--wire", "anthropic-messages"), {"wire": "anthropic-messages"}),
         (
             ("--max-tokens", "10", "--timeout", "5", "--temperature", "0"),
             {"max_tokens": 10, "timeout_s": 5.0, "temperature": 0.0},
@@ -49,6 +50,30 @@ def test_options_become_the_body(
     assert result.exit_code == 0, result.stderr
     assert "gerbench models check local" in result.stdout
     assert canned.last("POST").json() == LEAST | more
+
+
+def test_a_preset_and_its_parameters_need_no_address(gerbench: Gerbench, canned: Canned) -> None:
+    canned.on("POST", "/v1/models", LEAST, status=201)
+    parameters = ("--set", "resource=ours", "--set", "deployment=eu")
+
+    result = gerbench(
+        "models", "add", "--name", "m", "--model", "gpt-4o", "--preset", "azure", *parameters
+    )
+
+    assert result.exit_code == 0, result.stderr
+    assert canned.last("POST").json() == {
+        "name": "m",
+        "model": "gpt-4o",
+        "preset": "azure",
+        "parameters": {"resource": "ours", "deployment": "eu"},
+    }
+
+
+def test_a_parameter_without_a_value_is_refused(gerbench: Gerbench) -> None:
+    result = gerbench("models", "add", *NEEDED, "--preset", "azure", "--set", "resource")
+
+    assert result.exit_code == 2
+    assert "key=value" in result.stderr
 
 
 def test_options_win_over_the_spec_field_by_field(gerbench: Gerbench, canned: Canned) -> None:

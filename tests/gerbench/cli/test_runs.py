@@ -8,7 +8,7 @@ from rich.console import Console
 
 from gerbench.cli import show
 from gerbench.cli.tree import requests_tree
-from tests.gerbench.cli.bodies import JOB, RUN, job, metrics, request, rescored, run
+from tests.gerbench.cli.bodies import JOB, RUN, job, metrics, progress, request, rescored, run
 from tests.gerbench.cli.canned import Canned
 from tests.gerbench.cli.conftest import Gerbench
 
@@ -301,3 +301,21 @@ def test_the_scorings_of_a_run_are_listed(gerbench: Gerbench, canned: Canned) ->
     result = gerbench("runs", "scores", RUN)
 
     assert "2 2026-11-22T22:00:00Z 1 3 75.81 % why" in " ".join(result.stdout.split())
+
+
+def test_an_audit_says_what_was_submitted_and_what_to_do_then(
+    gerbench: Gerbench, canned: Canned
+) -> None:
+    submitted = job("queued", progress=progress(samples=40))
+    canned.on("POST", f"{HERE}/audit", submitted, status=202)
+
+    said = gerbench("runs", "audit", RUN, "--samples", "40", "--seed", "3")
+    as_json = gerbench("runs", "audit", RUN, "--idempotency-key", "k", "--json")
+
+    assert "asks again about 40 samples of run 77aa0000, one a request" in said.stdout
+    assert "gerbench jobs watch 1f3a9c00" in said.stdout
+    assert "gerbench analyses position --run 77aa0000 --run" in said.stdout
+    assert json.loads(as_json.stdout) == submitted
+    bodies = [asked.json() for asked in canned.asked if asked.method == "POST"]
+    assert bodies == [{"samples": 40, "seed": 3}, {}]
+    assert canned.last("POST").headers["idempotency-key"] == "k"

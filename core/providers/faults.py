@@ -1,13 +1,15 @@
-"""The OpenAI chat-completions wire: how providers fail on it.
+"""How providers fail, on whatever wire.
 
-Everybody who speaks this wire answers alike and fails differently. `ROWS` holds the known
-failures, each with who is known to answer so; the first row that fits decides.
+Everybody who speaks a wire answers alike and fails differently, and gateways pass the words of one
+provider on over the wire of another. So there is one table: `ROWS` holds the known failures, each
+with who is known to answer so; the first row that fits decides.
 """
 
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
+from core.providers.quotas import DAILY, NONE_AT_ALL
 from core.vocabulary import Result
 
 SUCCESS = range(200, 300)
@@ -26,6 +28,13 @@ class Fault:
     """Its codes and types, in lower case."""
     message: str
     """Its message, else the body as text."""
+    wait_s: float | None = None
+    """The wait that its details name."""
+
+    @property
+    def for_the_day(self) -> bool:
+        """Tell whether a day's quota is used up, whatever wait is named: that is a short one."""
+        return DAILY in self.words or NONE_AT_ALL in self.words
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,8 @@ REFUSAL_WORDS = frozenset(
         "content_filter",  # Azure: 400, learn.microsoft.com "Content filtering"
         "responsibleaipolicyviolation",  # Azure: error.innererror.code of the same
         "image_content_policy_violation",  # OpenAI: one of its image error codes
+        "bio_policy",  # OpenAI: in a response that failed
+        "misalignment_policy_violation",  # the same
         "moderation_blocked",  # OpenAI, newer image models
         "datainspectionfailed",  # Alibaba Model Studio: 400
         "data_inspection_failed",  # the same through its OpenAI-compatible mode
@@ -66,6 +77,9 @@ QUOTA_WORDS = frozenset(
         "insufficient_quota",  # OpenAI: 429; the type of credit_balance_exhausted and others
         "billing_hard_limit_reached",  # OpenAI: 400 or 429
         "billing_not_active",  # OpenAI: 429 "Your account is not active"
+        "billing_error",  # Anthropic: 402, or another status behind a gateway
+        DAILY,  # Gemini: 429 RESOURCE_EXHAUSTED, its retryDelay a few seconds all the same
+        NONE_AT_ALL,  # Gemini: 429, a model that the plan does not include
     }
 )
 SIZE_WORDS = frozenset(
@@ -76,6 +90,7 @@ SIZE_WORDS = frozenset(
         "image_too_large",  # OpenAI: one of its image error codes
         "image_file_too_large",  # the same, in bytes
         "request_too_large",  # Anthropic: 413, or 400 behind a gateway
+        "image_dimensions_too_large",  # Anthropic: 400, beyond 2,000 pixels among many images
     }
 )
 
@@ -92,9 +107,17 @@ ROWS: tuple[Row, ...] = (
             r"input was flagged",
             r"our safety system",
             r"content management policy",
+            r"content filtering policy",  # Anthropic: "Output blocked by content filtering policy"
         ),
     ),
     Row(Result.QUOTA, frozenset({400, 403, 429}), words=QUOTA_WORDS),
+    # Anthropic: 400 invalid_request_error "Your credit balance is too low to access the Anthropic
+    # API", "You have reached your specified API usage limits. You will regain access on …".
+    Row(
+        Result.QUOTA,
+        frozenset({400, 403, 429}),
+        phrase=_phrase(r"credit balance is too low", r"specified (?:API|workspace) usage limits"),
+    ),
     # OpenRouter, DeepSeek, Together: 402 is an empty account.
     Row(Result.QUOTA, frozenset({402})),
     # OpenAI: 429 "Request too large for gpt-4o … on tokens per min (TPM): Limit 30000, Requested
@@ -110,7 +133,12 @@ ROWS: tuple[Row, ...] = (
     Row(Result.TOO_LARGE, frozenset({400, 403, 422}), words=SIZE_WORDS),
     # vLLM: 400 "At most 5 image(s) may be provided in one request", "maximum model length".
     # Azure: 400 "Too many images in request. Max is 10", "Exceeded maximum number of images (50)".
-    # Together: 403 "… must be less than the context length". Anthropic: "prompt is too long".
+    # Together: 403 "… must be less than the context length". Anthropic: "prompt is too long",
+    # "input length and `max_tokens` exceed context limit", "image exceeds 5 MB maximum", "Too much
+    # media: 0 document pages + 101 images > 100", "At least one of the image dimensions exceed max
+    # allowed size for many-image requests". Ollama: "only supports a single image per message".
+    # Gemini: "The input token count (…) exceeds the maximum number of tokens allowed (…)", and
+    # "Request payload size exceeds the limit: 20971520 bytes" with no more to it.
     Row(
         Result.TOO_LARGE,
         frozenset({400, 403, 422}),
@@ -118,6 +146,13 @@ ROWS: tuple[Row, ...] = (
             r"context length",
             r"maximum model length",
             r"prompt is too long",
+            r"exceed context limit",
+            r"image exceeds [\d.]+ MB maximum",
+            r"too much media",
+            r"dimensions exceed max allowed size",
+            r"only supports (?:a single|one) image",
+            r"exceeds the maximum number of tokens",
+            r"payload size exceeds the limit",
             r"too many images",
             r"at most \d+ image",
             r"maximum number of images",
@@ -129,8 +164,17 @@ ROWS: tuple[Row, ...] = (
     # Cloudflare and other gateways block with a page; the credential has no part in it.
     Row(Result.SERVER_ERROR, frozenset({403}), phrase=_phrase(r"\A\s*<")),
     Row(Result.UNAUTHORIZED, frozenset({401, 403})),
-    # Timeout, conflict and too early pass, as do all 5xx; 529 is Anthropic's "overloaded".
-    Row(Result.SERVER_ERROR, frozenset({408, 409, 425})),
+    # Gemini: 400 INVALID_ARGUMENT "API key not valid", "… not found", "… expired" with this reason;
+    # 400 FAILED_PRECONDITION "User location is not supported for the API use".
+    Row(Result.UNAUTHORIZED, frozenset({400}), words=frozenset({"api_key_invalid"})),
+    Row(
+        Result.UNAUTHORIZED,
+        frozenset({400}),
+        phrase=_phrase(r"API key (?:not valid|not found|expired)", r"location is not supported"),
+    ),
+    # Timeout, conflict and too early pass, as do all 5xx; 529 is Anthropic's "overloaded", 499
+    # Gemini's CANCELLED, which is not our doing: a call that we give up is never read.
+    Row(Result.SERVER_ERROR, frozenset({408, 409, 425, 499})),
     Row(Result.SERVER_ERROR, range(500, LAST_STATUS + 1)),
     # 404 model_not_found, 400 invalid_request_error, unsupported_parameter, invalid_image_format…
     Row(Result.REJECTED, CLIENT_FAULTS),
@@ -149,6 +193,28 @@ IMPLIED: Mapping[str, int] = {
     "server_error": 500,
     "internal_server_error": 500,
     "overloaded_error": 529,
+    # Anthropic's types and Google's statuses.
+    "permission_error": 403,
+    "not_found_error": 404,
+    "api_error": 500,
+    "timeout_error": 504,
+    "invalid_argument": 400,
+    "unauthenticated": 401,
+    "permission_denied": 403,
+    "resource_exhausted": 429,
+    "internal": 500,
+    "unavailable": 503,
+    "deadline_exceeded": 504,
+    # What a failed response of OpenAI's says of the images in it.
+    "invalid_prompt": 400,
+    "invalid_image": 400,
+    "invalid_image_format": 400,
+    "invalid_base64_image": 400,
+    "invalid_image_mode": 400,
+    "image_too_small": 400,
+    "image_parse_error": 400,
+    "unsupported_image_media_type": 400,
+    "empty_image_file": 400,
 }
 """The status that an error inside a 200 would have had, for codes that are words."""
 

@@ -1,0 +1,50 @@
+"""Audits over REST: a run asked again, one sample a request."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Request, Response, status
+
+from api.deps import DatabaseDep
+from api.routes.jobs import IdempotencyKey
+from api.schemas.problem import problems
+from api.schemas.work import AuditBody, JobOut
+from core import audits, progress
+from core.db import utc_now
+
+router = APIRouter(prefix="/runs", tags=["runs"])
+
+
+@router.post(
+    "/{run_id}/audit",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Audit the batching of a run",
+    responses=problems(404, 409),
+)
+def audit_run(
+    run_id: UUID,
+    database: DatabaseDep,
+    request: Request,
+    response: Response,
+    body: Annotated[AuditBody | None, Body()] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> JobOut:
+    """Submit a job that asks again about a random subset of the run's samples, one a request.
+
+    Dataset version, model, template version and condition are those of the run. When the job has
+    completed, `GET /v1/analyses/position?run=` with both runs compares them sample by sample.
+    """
+    asked, now = body or AuditBody(), utc_now()
+    with database.write.begin() as session:
+        job = audits.audit(
+            session,
+            run_id,
+            samples=asked.samples,
+            seed=asked.seed,
+            idempotency_key=idempotency_key,
+            now=now,
+        )
+        detail = progress.of_jobs(session, [job])[0]
+        shown = JobOut.of(detail, now=now)
+    response.headers["Location"] = request.app.url_path_for("get_job", job_id=job.id)
+    return shown
