@@ -1,5 +1,6 @@
 """What routes are given: the database, the settings, the caller's key, the page asked for."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, cast
 
@@ -46,7 +47,13 @@ def get_provider_client(request: Request) -> ProviderClient:
     return cast("ProviderClient", request.app.state.provider_client)
 
 
+def get_nudge(request: Request) -> Callable[[], None]:
+    """Return what to call when a commit made new work."""
+    return cast("Callable[[], None]", request.app.state.nudge)
+
+
 DatabaseDep = Annotated[Database, Depends(get_database)]
+NudgeDep = Annotated[Callable[[], None], Depends(get_nudge)]
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 ProviderClientDep = Annotated[ProviderClient, Depends(get_provider_client)]
 MediaStoreDep = Annotated[MediaStore, Depends(get_media_store)]

@@ -1,6 +1,6 @@
 """The application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
@@ -47,8 +47,14 @@ CLOSED = (
 """Under /v1, for holders of a key."""
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the application; its database must have been migrated when it starts."""
+def create_app(
+    settings: Settings | None = None, *, nudge: Callable[[], None] = lambda: None
+) -> FastAPI:
+    """Return the application; its database must have been migrated when it starts.
+
+    `nudge` is called when there is new work, for a worker in the same process to look at once;
+    all others find it at their next tick.
+    """
     app = FastAPI(
         title="gerbench",
         version=__version__,
@@ -61,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.settings = settings or get_settings()
+    app.state.nudge = nudge
     app.add_middleware(Guard)
     errors.install(app)
     openapi.install(app)

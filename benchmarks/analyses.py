@@ -36,7 +36,6 @@ from core.tables import (
     Request,
     Run,
     Sample,
-    Score,
     Template,
 )
 from core.vocabulary import Cause, Modality, Outcome, Task
@@ -160,8 +159,7 @@ def predict(session: Session, run: Run, target: Any, answer: Any, refused: Any) 
     ]
     for start in range(0, len(rows), CHUNK):
         session.execute(insert(Prediction), rows[start : start + CHUNK])
-    figures = closing.metrics(session, run).model_dump(mode="json")
-    session.add(Score(run_id=run.id, scored_at=utc_now(), metrics=figures))
+    closing.store(session, run, now=utc_now())
 
 
 def timed(client: TestClient, place: str, **params: Any) -> tuple[float, float]:

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from core.db import table
 from core.errors import NotFound
 from core.leases import Leased
 from core.rules.readings import Exchange, Reading
@@ -17,6 +18,37 @@ from core.rules.room import PastUse
 from core.rules.states import RequestState, Status
 from core.tables import Attempt, Request, Run
 from core.vocabulary import Result
+
+ATTEMPTS, REQUESTS, RUNS = table(Attempt), table(Request), table(Run)
+
+SENDABLE = (
+    select(REQUESTS.c.id, REQUESTS.c.lease_owner)
+    .join(RUNS, RUNS.c.id == REQUESTS.c.run_id)
+    .where(
+        REQUESTS.c.id.in_(bindparam("ids", expanding=True)),
+        REQUESTS.c.state == RequestState.LEASED,
+        RUNS.c.status == Status.RUNNING,
+    )
+)
+OPEN = insert(ATTEMPTS).returning(ATTEMPTS.c.id, sort_by_parameter_order=True)
+COUNT_REQUESTS = (
+    update(REQUESTS)
+    .where(REQUESTS.c.id.in_(bindparam("ids", expanding=True)))
+    .values(attempts=REQUESTS.c.attempts + 1)
+)
+COUNT_RUN = (
+    update(RUNS)
+    .where(RUNS.c.id == bindparam("run"))
+    .values(
+        attempts=RUNS.c.attempts + bindparam("count"),
+        started_at=func.coalesce(RUNS.c.started_at, bindparam("at", type_=RUNS.c.started_at.type)),
+    )
+)
+LATE = select(ATTEMPTS.c.run_id).where(
+    ATTEMPTS.c.id.in_(bindparam("ids", expanding=True)), ATTEMPTS.c.result == Result.UNKNOWN
+)
+RECORD = update(ATTEMPTS).where(ATTEMPTS.c.id == bindparam("attempt"))
+"""Built once: they run with every group of writes, and to build one takes longer than to run it."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +82,8 @@ def open_all(session: Session, openings: Sequence[Opening]) -> list[Opened | Non
     if not going:
         return [None] * len(openings)
     numbers = {o.request.id: o.request.attempts + 1 for o in going}
-    ids = session.scalars(
-        insert(Attempt).returning(Attempt.id, sort_by_parameter_order=True),
+    rows = session.connection().execute(
+        OPEN,
         [
             {
                 "request_id": o.request.id,
@@ -64,42 +96,28 @@ def open_all(session: Session, openings: Sequence[Opening]) -> list[Opened | Non
             }
             for o in going
         ],
-    ).all()
-    _count(session, going)
+    )
     opened = {
-        o.request.id: Opened(i, numbers[o.request.id]) for o, i in zip(going, ids, strict=True)
+        o.request.id: Opened(row.id, numbers[o.request.id])
+        for o, row in zip(going, rows, strict=True)
     }
+    _count(session, going)
     return [opened.get(o.request.id) for o in openings]
 
 
 def _sendable(session: Session, openings: Iterable[Opening]) -> dict[int, str]:
     """Return the owner of each request that is leased and whose run is running."""
-    rows = session.execute(
-        select(Request.id, Request.lease_owner)
-        .join(Run, Run.id == Request.run_id)
-        .where(
-            Request.id.in_([o.request.id for o in openings]),
-            Request.state == RequestState.LEASED,
-            Run.status == Status.RUNNING,
-        )
-    )
+    rows = session.connection().execute(SENDABLE, {"ids": [o.request.id for o in openings]})
     return {request: owner for request, owner in rows if owner is not None}
 
 
 def _count(session: Session, going: Sequence[Opening]) -> None:
     """Count the attempts on their requests and runs."""
-    session.execute(
-        update(Request)
-        .where(Request.id.in_([o.request.id for o in going]))
-        .values(attempts=Request.attempts + 1)
-    )
+    connection = session.connection()
+    connection.execute(COUNT_REQUESTS, {"ids": [o.request.id for o in going]})
+    began = min(o.at for o in going)
     for run_id, count in sorted(Counter(o.request.run_id for o in going).items()):
-        session.execute(update(Run).where(Run.id == run_id).values(attempts=Run.attempts + count))
-    session.execute(
-        update(Run)
-        .where(Run.id.in_({o.request.run_id for o in going}), Run.started_at.is_(None))
-        .values(started_at=min(o.at for o in going))
-    )
+        connection.execute(COUNT_RUN, {"run": run_id, "count": count, "at": began})
 
 
 @dataclass(frozen=True)
@@ -121,21 +139,15 @@ def record_all(session: Session, heard: Sequence[Heard]) -> None:
     """
     if not heard:
         return
-    late = session.scalars(
-        select(Attempt.run_id).where(
-            Attempt.id.in_([h.attempt_id for h in heard]), Attempt.result == Result.UNKNOWN
-        )
-    ).all()
+    connection = session.connection()
+    late = connection.execute(LATE, {"ids": [h.attempt_id for h in heard]}).scalars()
     for run_id, count in sorted(Counter(late).items()):
         session.execute(
             update(Run)
             .where(Run.id == run_id)
             .values(unknown_attempts=Run.unknown_attempts - count)
         )
-    session.connection().execute(
-        update(Attempt.__table__).where(Attempt.__table__.c.id == bindparam("attempt")),  # type: ignore[arg-type]
-        [_row(h) for h in heard],
-    )
+    connection.execute(RECORD, [_row(h) for h in heard])
 
 
 def _row(heard: Heard) -> dict[str, Any]:

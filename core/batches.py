@@ -81,6 +81,11 @@ def due(session: Session, *, now: datetime) -> list[UUID]:
     return list(found)
 
 
+def any_open(session: Session) -> bool:
+    """Tell whether a batch is under way; it may outlast its runs by a step."""
+    return session.scalar(select(Batch.id).where(Batch.poll_at.is_not(None)).limit(1)) is not None
+
+
 def _wanted() -> Exists:
     """Return the condition that a run of a batch's job still runs."""
     return exists().where(

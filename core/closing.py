@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, case, exists, func, null, select
 from sqlalchemy.orm import Session, aliased
 
-from core import runs
+from core import runs, sheets
 from core.paging import Key, Slice, fetch
 from core.progress import pending
 from core.rules import parsing
@@ -31,8 +31,21 @@ def close(session: Session, run_id: UUID, *, now: datetime) -> None:
 
 def store(session: Session, run: Run, *, now: datetime) -> None:
     """Store a run's metrics as they are now, as its first scoring."""
-    figures = metrics(session, run).model_dump(mode="json")
-    session.add(Score(run_id=run.id, scored_at=now, parser=parser_of(run), metrics=figures))
+    session.add(
+        Score(
+            run_id=run.id,
+            scored_at=now,
+            parser=parser_of(run),
+            metrics=metrics(session, run).model_dump(mode="json"),
+            sheet=sheet(session, run),
+        )
+    )
+
+
+def sheet(session: Session, run: Run) -> bytes:
+    """Return a run's predictions as they are now, as they are stored with a scoring."""
+    labels = session.get_one(Dataset, run.dataset_id).spec["labels"]
+    return sheets.now(session, [run.id], labels)[run.id].to_bytes()
 
 
 def parser_of(run: Run) -> int | None:

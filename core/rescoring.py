@@ -106,6 +106,7 @@ def rescore(
                 changed=made.changed,
                 note=note,
                 metrics=figures,
+                sheet=closing.sheet(session, run),
             )
         )
         session.flush()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session, defer, joinedload
 
 from core.errors import IllegalMove, NotFound
@@ -18,6 +18,14 @@ from core.vocabulary import Cause, Dispatch, Outcome
 
 ABOUT = (Sample.name, Sample.target, Sample.target_number)
 """What a list of predictions tells of their samples."""
+
+
+HOLD = (
+    select(Run.id)
+    .where(Run.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Run.id)
+    .with_for_update()
+)
 
 
 def get(session: Session, run_id: UUID) -> Run:
@@ -100,9 +108,14 @@ def move(
 
 def hold(session: Session, run_ids: Iterable[UUID]) -> None:
     """Hold runs until the commit, always in one order, so that no two workers wait in a circle."""
-    session.execute(
-        select(Run.id).where(Run.id.in_(list(run_ids))).order_by(Run.id).with_for_update()
-    )
+    session.connection().execute(HOLD, {"ids": list(run_ids)})
+
+
+def any_open(session: Session) -> bool:
+    """Tell whether a run has not ended, or a request of one that has is in a worker's hands."""
+    open_run = exists().where(Run.status.in_((Status.QUEUED, Status.RUNNING, Status.PAUSED)))
+    leased = exists().where(Request.state == RequestState.LEASED)
+    return bool(session.scalar(select(open_run | leased)))
 
 
 def unplanned(session: Session) -> list[UUID]:
@@ -117,16 +130,30 @@ def unplanned(session: Session) -> list[UUID]:
 
 def seeded_order(session: Session, dataset_id: UUID, seed: int) -> NDArray[np.int64]:
     """Return the ids of a dataset's samples in the order that `seed` names; 8 bytes a sample."""
-    ids = np.fromiter(
+    ids = _sample_ids(session, dataset_id)
+    return ids[shuffled(len(ids), seed)]
+
+
+def _sample_ids(session: Session, dataset_id: UUID) -> NDArray[np.int64]:
+    """Return the ids of a dataset's samples, ascending.
+
+    Most imports run alone, so that their ids have no gap and need not be fetched one by one.
+    """
+    of_dataset = Sample.dataset_id == dataset_id
+    lowest, highest, count = session.execute(
+        select(func.min(Sample.id), func.max(Sample.id), func.count()).where(of_dataset)
+    ).one()
+    if count and highest - lowest + 1 == count:
+        return np.arange(lowest, highest + 1, dtype=np.int64)
+    return np.fromiter(
         session.scalars(
             select(Sample.id)
-            .where(Sample.dataset_id == dataset_id)
+            .where(of_dataset)
             .order_by(Sample.id)
             .execution_options(yield_per=10_000)
         ),
         dtype=np.int64,
     )
-    return ids[shuffled(len(ids), seed)]
 
 
 def ordered_samples(session: Session, run: Run) -> NDArray[np.int64]:

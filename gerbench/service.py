@@ -43,7 +43,9 @@ class Service:
         address = self._socket.getsockname()
         self.url = f"http://{_bracketed(address[0])}:{address[1]}"
         config = uvicorn.Config(
-            create_app(settings), log_config=None, timeout_graceful_shutdown=DRAIN_S
+            create_app(settings, nudge=self._nudge),
+            log_config=None,
+            timeout_graceful_shutdown=DRAIN_S,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
@@ -69,6 +71,14 @@ class Service:
     def stop(self) -> None:
         """Stop the clock, the worker, the API, in this order."""
         self._stack.close()
+
+    def _nudge(self) -> None:
+        """Let the worker of this process look at the queue at once; never by way of a network."""
+        if self._settings.broker_url is not None:
+            return
+        for process in self._processes:
+            if isinstance(process, WorkerProcess):
+                process.wake()
 
     def _wait_for_api(self) -> None:
         """Return once the API answers: whoever finds its address finds the key there too."""

@@ -24,7 +24,6 @@ from core.tables import (
     Request,
     Run,
     Sample,
-    Score,
     Template,
 )
 from core.vocabulary import Modality, Outcome, Result, Task
@@ -282,7 +281,6 @@ def finished(
         for number, (sample, answer) in enumerate(zip(samples, answers, strict=False))
     )
     session.flush()
-    figures = closing.metrics(session, made).model_dump(mode="json")
-    session.add(Score(run_id=made.id, scored_at=NOW, parser=1, metrics=figures))
+    closing.store(session, made, now=NOW)
     session.flush()
     return made

@@ -21,10 +21,8 @@ VISIBILITY_S = 3600
 
 def create_celery(settings: Settings) -> Celery:
     """Return the Celery application of a process."""
-    transport: dict[str, float] = {"visibility_timeout": VISIBILITY_S}
-    if settings.broker.startswith("memory:"):
-        # The default of a second would delay every wake-up by half of that.
-        transport = {"polling_interval": 0.05}
+    embedded = settings.broker_url is None
+    transport = {} if embedded else {"visibility_timeout": VISIBILITY_S}
     app = Celery("gerbench", broker=settings.broker, set_as_current=False)
     app.conf.update(
         # A wake-up that is lost with its worker comes again with the next tick. One that waits
@@ -35,6 +33,9 @@ def create_celery(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         task_ignore_result=True,
         task_default_queue="gerbench",
+        broker_transport="worker.broker:Transport" if embedded else None,
+        # Nobody outside of this process could reach it.
+        worker_enable_remote_control=not embedded,
         broker_transport_options=transport,
         result_backend_transport_options=transport,
         visibility_timeout=VISIBILITY_S,

@@ -12,7 +12,6 @@ from core.errors import InvalidMedia, MissingCredential
 from core.leases import Leased
 from core.limiter.interface import Grant, NeverFits
 from core.prompts import RunContext, SampleInput, write
-from core.providers.adapters import Adapter, adapter_for
 from core.providers.body import Body
 from core.rules.money import cost_nano
 from core.rules.readings import Exchange, Reading
@@ -28,6 +27,14 @@ MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
+class Built:
+    """A body to send, and the tokens that it counts for."""
+
+    body: Body
+    tokens: int
+
+
+@dataclass(frozen=True)
 class Call:
     """A leased request with all that is needed to make it."""
 
@@ -36,61 +43,58 @@ class Call:
     context: RunContext
     samples: Sequence[SampleInput]
 
-    async def make(self) -> None:
-        """Prepare, wait for room, write the attempt, send, and settle what came back.
+    def build(self) -> Built | Reading:
+        """Return what to send, or what ends a request that cannot be sent; off the loop."""
+        model, condition = self.turnstile.model, self.context.condition
+        try:
+            prompt = write(self.turnstile.engine.store, self.context, self.samples)
+        except InvalidMedia as error:
+            return Reading(Result.REJECTED, reason=str(error))
+        body = self.turnstile.adapter.build(model, prompt, condition.detail)
+        size, most = len(body.content) / MEGABYTE, model.capabilities.body_mb
+        if size > most:
+            reason = f"a body of {size:.1f} MB; the model takes {most} MB"
+            return Reading(Result.TOO_LARGE, reason=reason)
+        tokens = estimate(prompt, condition.detail, model.image_tokens, model.max_tokens)
+        return Built(body, tokens)
+
+    async def make(self, built: Built | Reading) -> None:
+        """Wait for room, write the attempt, send, and settle what came back.
 
         Raises GivenBack when the request is not sent.
         """
-        engine = self.turnstile.engine
+        if isinstance(built, Reading):
+            self.turnstile.pass_by()
+            await self._settle(built, None)
+            return
         try:
-            body, tokens = await engine.in_thread(self._build)
-            grant = await self.turnstile.enter(tokens)
-        except InvalidMedia as error:
-            await self._settle(Reading(Result.REJECTED, reason=str(error)), None)
+            grant = await self.turnstile.enter(built.tokens)
         except NeverFits as error:
             await self._settle(Reading(Result.TOO_LARGE, reason=str(error)), None)
         else:
-            await self._send(body, grant)
-
-    @property
-    def _adapter(self) -> Adapter:
-        """Return the wire format of the model."""
-        return adapter_for(self.turnstile.model.wire)
-
-    def _build(self) -> tuple[Body, int]:
-        """Return the body to send and the tokens it counts for; off the loop.
-
-        Raises InvalidMedia, or NeverFits when it is larger than the model takes.
-        """
-        model, condition = self.turnstile.model, self.context.condition
-        prompt = write(self.turnstile.engine.store, self.context, self.samples)
-        body = self._adapter.build(model, prompt, condition.detail)
-        size, most = len(body.content) / MEGABYTE, model.capabilities.body_mb
-        if size > most:
-            raise NeverFits(f"a body of {size:.1f} MB; the model takes {most} MB")
-        tokens = estimate(prompt, condition.detail, model.image_tokens, model.max_tokens)
-        return body, tokens
+            await self._send(built.body, grant)
 
     async def _send(self, body: Body, grant: Grant) -> None:
         """Write the attempt, send it, and settle what came back."""
         secret = await self._secret(grant)
-        await asyncio.sleep(grant.delay_s)
+        if grant.delay_s > 0:
+            await asyncio.sleep(grant.delay_s)
         stopping = self.turnstile.engine.stopping.is_set()
         opened = None if stopping else await self._open(body, grant)
         if opened is None:
             await self.turnstile.back_out(grant)
             raise GivenBack
-        model, adapter = self.turnstile.model, self._adapter
-        exchange = await self.turnstile.engine.client.post(
-            adapter.url(model),
-            adapter.headers(model, secret),
+        turnstile, adapter = self.turnstile, self.turnstile.adapter
+        exchange = await turnstile.engine.client.post(
+            turnstile.url,
+            adapter.headers(turnstile.model, secret),
             body.content,
-            model.timeout_s,
+            turnstile.model.timeout_s,
             secret=secret,
         )
         reading = adapter.read(exchange, now=utc_now())
         try:
-            await self.turnstile.leave(grant, exchange, reading)
+            await turnstile.leave(grant, exchange, reading)
         finally:
             # Whatever happens to the accounts: what was paid for is stored.
             await self._settle(reading, (opened, exchange))
@@ -113,7 +117,7 @@ class Call:
         opening = Opening(
             self.request, engine.owner, grant.credential, body.sent, body.sha256, utc_now()
         )
-        return await asyncio.wrap_future(engine.writer.write(opening))
+        return await engine.writer.write(opening)
 
     async def _settle(self, reading: Reading, sent: tuple[Opened, Exchange] | None) -> None:
         """Store what came back and what follows from it."""
@@ -133,7 +137,7 @@ class Call:
             [self.context.classes.right(s.target, s.number) for s in self.samples],
             heard,
         )
-        await asyncio.wrap_future(engine.writer.write(settlement))
+        await engine.writer.write(settlement)
 
     def _judge(self, reading: Reading) -> tuple[Verdict, str | None]:
         """Return what becomes of the request, and why where it is no plain answer."""

@@ -1,8 +1,11 @@
 """The slice: due requests of one model, leased and sent, for a bounded time."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -10,15 +13,17 @@ import structlog
 from core import attempts, leases, models
 from core.db import utc_now
 from core.limiter.interface import LimiterAway
+from core.rules.readings import Reading
 from core.rules.room import PastUse
 from core.rules.specs import ModelSpec
 from core.rules.states import RequestState
 from core.rules.strategy import Verdict
 from core.settling import Settlement
-from worker.call import Call
+from worker.call import Built, Call
 from worker.contexts import inputs_of, of_run
 from worker.engine import Engine
 from worker.turnstile import GivenBack, Turnstile
+from worker.upkeep import tidy
 
 log = structlog.get_logger()
 
@@ -26,11 +31,15 @@ SLICE_S = 25.0
 """How long a slice leases. It returns when its calls are over, well under every visibility
 timeout, and the next slice leases meanwhile."""
 
-AHEAD = 16
-"""Requests leased beyond those that can be under way, prepared while they wait their turn."""
-
-IDLE_S = 0.2
+LOOK_S = 0.1
 """Between looks at the queue while calls of this slice are under way and nothing is due."""
+
+GROUP = 8
+"""Calls whose bodies are built in one go off the loop: each change of threads costs as much as a
+small body."""
+
+FLUSH_S = 0.005
+"""Bodies that take longer to build are handed to the loop one by one."""
 
 WAKE_S = 0.7
 """Between wake-ups of other workers; no divisor of a tick, so that the two do not fall in step."""
@@ -42,7 +51,11 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 class Slice:
-    """One slice of one model."""
+    """One slice of one model.
+
+    It leases what the next moments need and no more: what is leased cannot be given to a job that
+    is submitted now, nor taken back by a pause.
+    """
 
     def __init__(
         self, engine: Engine, model_id: UUID, model: ModelSpec, wake: Callable[[], None]
@@ -53,26 +66,29 @@ class Slice:
         self._model_id = model_id
         self._turnstile = Turnstile(engine, model_id, model, SLICE_S)
         self._lasts = timedelta(seconds=model.timeout_s + SLICE_S) + LEASE_MARGIN
-        self._window = model.limits.concurrency * len(model.credential_keys) + AHEAD
-        self._calls: set[asyncio.Task[None]] = set()
-        self._ended = asyncio.Event()
+        self._flow = engine.flows[model_id]
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> None:
-        """Lease and send until the time is over or nothing is due."""
-        while self._turnstile.left_s:
-            room = self._window - len(self._calls)
-            if room < AHEAD:
-                await self._call_ends(self._turnstile.left_s)
+    async def run(self) -> bool:
+        """Lease and send until the time is over or nothing is due; tell whether nothing is."""
+        turnstile = self._turnstile
+        while left := turnstile.left_s:
+            ahead = self._flow.ahead(turnstile.granted, self._engine.loop.time())
+            if turnstile.waiting > ahead // 2:
+                await turnstile.thinned(ahead // 2, min(left, LOOK_S))
                 continue
+            room = ahead - turnstile.waiting
             leased = await self._engine.in_thread(self._lease, room)
-            if not leased and not self._calls:
-                return
-            for call in leased:
-                self._start(call)
+            if not leased and not self._tasks:
+                return True
+            turnstile.expect(len(leased))
+            for group in _groups(leased):
+                self._begin(self._prepare(group))
             if not leased:
-                await self._call_ends(IDLE_S)
+                await asyncio.sleep(LOOK_S)
             elif len(leased) == room:
                 await self._wake_others()
+        return False
 
     async def _wake_others(self) -> None:
         """Tell other workers that there is more than this process can hold, now and then."""
@@ -84,16 +100,8 @@ class Slice:
     async def finish(self) -> None:
         """Wait for the calls that are out; those that wait for room are given back."""
         self._turnstile.close()
-        if self._calls:
-            await asyncio.wait(self._calls)
-
-    async def _call_ends(self, seconds: float) -> None:
-        """Wait until a call ends, at most so long."""
-        self._ended.clear()
-        try:
-            await asyncio.wait_for(self._ended.wait(), seconds)
-        except TimeoutError:
-            return
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _lease(self, slots: int) -> list[Call]:
         """Take due requests, with all that is needed to make their calls."""
@@ -121,23 +129,43 @@ class Slice:
             for request in taken
         ]
 
-    def _start(self, call: Call) -> None:
-        """Begin a call."""
-        task = self._engine.loop.create_task(self._carry(call))
-        self._calls.add(task)
+    async def _prepare(self, calls: Sequence[Call]) -> None:
+        """Build the bodies of some calls and begin each when it is built."""
+        await self._engine.in_thread(self._build, calls)
+
+    def _build(self, calls: Sequence[Call]) -> None:
+        """Build bodies, and hand them to the loop a few milliseconds' worth at a time."""
+        loop = self._engine.loop
+        ready: list[tuple[Call, Built | Reading]] = []
+        since = time.monotonic()
+        for call in calls:
+            ready.append((call, call.build()))
+            if time.monotonic() - since >= FLUSH_S:
+                loop.call_soon_threadsafe(self._start, ready)
+                ready, since = [], time.monotonic()
+        loop.call_soon_threadsafe(self._start, ready)
+
+    def _start(self, ready: Sequence[tuple[Call, Built | Reading]]) -> None:
+        """Begin calls."""
+        for call, built in ready:
+            self._begin(self._carry(call, built))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a part of the slice beside the others."""
+        task = self._engine.loop.create_task(work)
+        self._tasks.add(task)
         self._engine.calls.add(task)
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        """Forget a call and wake whoever waits for one to end."""
-        self._calls.discard(task)
+        """Forget a part that is over."""
+        self._tasks.discard(task)
         self._engine.calls.discard(task)
-        self._ended.set()
 
-    async def _carry(self, call: Call) -> None:
+    async def _carry(self, call: Call, built: Built | Reading) -> None:
         """Make a call; a bug in one must not end the others, and its lease brings it back."""
         try:
-            await call.make()
+            await call.make(built)
         except GivenBack as given:
             await self._give_back(call, given.wait_s)
         except Exception:
@@ -147,7 +175,13 @@ class Slice:
         """Return a request that was not sent to the queue; no attempt counts."""
         verdict = Verdict(RequestState.DUE, wait_s=wait_s)
         settlement = Settlement(call.request, self._engine.owner, verdict, utc_now(), None)
-        await asyncio.wrap_future(self._engine.writer.write(settlement))
+        await self._engine.writer.write(settlement)
+
+
+def _groups(calls: Sequence[Call]) -> Iterator[Sequence[Call]]:
+    """Yield calls a few at a time."""
+    for start in range(0, len(calls), GROUP):
+        yield calls[start : start + GROUP]
 
 
 async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = lambda: None) -> None:
@@ -165,10 +199,13 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
         model = await engine.in_thread(_spec, engine, model_id)
         await _restore(engine, model_id, model)
         slice_ = Slice(engine, model_id, model, wake)
-        await slice_.run()
+        drained = await slice_.run()
     finally:
         engine.leasing.discard(model_id)
     await slice_.finish()
+    if drained:
+        # Runs may have come to their end; the next tick would see it a second later.
+        await engine.in_thread(partial(tidy, engine.database, now=utc_now()))
 
 
 def _spec(engine: Engine, model_id: UUID) -> ModelSpec:

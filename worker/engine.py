@@ -5,10 +5,13 @@ import os
 import secrets
 import socket
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from uuid import UUID
+
+import uvloop
 
 from core.db import Database
 from core.limiter.factory import create_limiter
@@ -16,6 +19,7 @@ from core.media.store import MediaStore
 from core.prompts import RunContext
 from core.providers.client import ProviderClient
 from core.settings import Settings
+from worker.flow import Flow
 from worker.writer import Writer
 
 T = TypeVar("T")
@@ -36,7 +40,6 @@ class Engine:
         self.store = MediaStore(settings.media)
         self.limiter = create_limiter(settings.broker)
         self.client = ProviderClient()
-        self.writer = Writer(self.database)
         self.owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
         """The name this process leases under; new for each start, so no two ever share it."""
         self.contexts: dict[UUID, RunContext] = {}
@@ -51,10 +54,13 @@ class Engine:
         """Calls under way or waiting for their turn, of all slices."""
         self.resting: dict[UUID, float] = {}
         """Models that have no room before this moment of the loop's clock."""
+        self.flows: defaultdict[UUID, Flow] = defaultdict(Flow)
+        """How fast the calls of each model leave."""
         self.stopping = asyncio.Event()
         self._slices: set[asyncio.Task[Any]] = set()
         self._threads = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
+        self.writer = Writer(self.database, self.loop)
         self._thread = threading.Thread(target=self.loop.run_forever, name="dispatch", daemon=True)
         self._thread.start()
 

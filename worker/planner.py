@@ -5,10 +5,8 @@ from uuid import UUID
 
 from core import jobs, runs
 from core.db import utc_now
+from core.rules.planning import portions
 from worker.engine import Engine
-
-CHUNK = 20_000
-"""Samples planned in one transaction: a second of writing at most, so that others get a turn."""
 
 
 def plan(engine: Engine, run_id: UUID) -> Iterator[int]:
@@ -23,15 +21,15 @@ def plan(engine: Engine, run_id: UUID) -> Iterator[int]:
         with engine.database.read() as session:
             run = runs.get(session, run_id)
             ids = runs.ordered_samples(session, run)
-        for at in range(run.planned, run.samples, CHUNK):
+        for at, end in portions(run.planned, run.samples, run.batch_size):
             if engine.stopping.is_set():
                 return
-            chunk = ids[at : at + CHUNK]
+            chunk = ids[at:end]
             with engine.database.write.begin() as session:
                 jobs.lock(session, jobs.owner(run))
                 if not runs.plan(session, run, chunk, at=at, now=utc_now()):
                     return
                 jobs.follow(session, jobs.owner(run), now=utc_now())
-            yield at + len(chunk)
+            yield end
     finally:
         engine.planning.discard(run_id)

@@ -14,7 +14,7 @@ from worker.batches import advance, gather
 from worker.dispatch import dispatch
 from worker.engine import Engine
 from worker.planner import plan
-from worker.upkeep import tidy
+from worker.upkeep import quiet, tidy
 
 
 def register(app: Celery, engine: Engine) -> None:
@@ -49,13 +49,15 @@ def register(app: Celery, engine: Engine) -> None:
 
     @app.task(name=TICK)
     def tick() -> None:
-        tidy(engine.database, now=utc_now())
         for name, *keys in work_due(engine.database, now=utc_now()):
             wake(name, *keys)
 
 
 def work_due(database: Database, *, now: datetime) -> list[tuple[Any, ...]]:
-    """Return what there is to do now: names of Celery tasks, each with the ids it is about."""
+    """Tidy up, and return what else there is to do: names of Celery tasks, each with its ids."""
+    if quiet(database):
+        return []
+    tidy(database, now=now)
     with database.read() as session:
         return [
             *((PLAN, run) for run in runs.unplanned(session)),

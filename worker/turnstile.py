@@ -10,6 +10,7 @@ import structlog
 from core import jobs, models
 from core.db import utc_now
 from core.limiter.interface import Cost, Grant, Health, LimiterAway, Wait
+from core.providers.adapters import adapter_for
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import ModelSpec
@@ -50,10 +51,18 @@ class Turnstile:
         self.engine = engine
         self.model_id = model_id
         self.model = model
+        self.adapter = adapter_for(model.wire)
+        self.url = self.adapter.url(model)
+        self.waiting = 0
+        """Calls that are leased and have no room yet."""
+        self.granted = 0
+        """Calls that had room given so far."""
         self._deadline = engine.loop.time() + slice_s
         self._closed = False
         self._line = asyncio.Lock()
         self._freed = asyncio.Event()
+        self._thin = 0
+        self._thinned = asyncio.Event()
 
     @property
     def left_s(self) -> float:
@@ -67,22 +76,43 @@ class Turnstile:
         self._closed = True
         self._freed.set()
 
+    def expect(self, calls: int) -> None:
+        """Count calls that will enter, or pass by."""
+        self.waiting += calls
+
+    def pass_by(self) -> None:
+        """Count a call that will not enter after all."""
+        self.waiting -= 1
+        if self.waiting <= self._thin:
+            self._thinned.set()
+
+    async def thinned(self, waiting: int, seconds: float) -> None:
+        """Return when so few calls wait, at the latest after so many seconds."""
+        self._thin = waiting
+        self._thinned.clear()
+        await _within(self._thinned, seconds)
+
     async def enter(self, tokens: int) -> Grant:
         """Return room for a call of so many tokens, once it has come.
 
         Raises GivenBack when the slice ends first, NeverFits when no wait would help.
         """
         wait = 0.0
-        async with self._line:
-            while left := self.left_s:
-                room = await self._reserve(tokens)
-                if isinstance(room, Grant):
-                    return room
-                wait = room.delay_s
-                if wait > left:
-                    self._rest(wait)
-                else:
-                    await self._freed_within(wait)
+        try:
+            async with self._line:
+                while left := self.left_s:
+                    room = await self._reserve(tokens)
+                    if isinstance(room, Grant):
+                        self.granted += 1
+                        return room
+                    wait = room.delay_s
+                    if wait > left:
+                        self._rest(wait)
+                    else:
+                        self._freed.clear()
+                        await _within(self._freed, wait)
+        finally:
+            self.pass_by()
         raise GivenBack(min(wait, REST_S))
 
     async def _reserve(self, tokens: int) -> Grant | Wait:
@@ -151,14 +181,6 @@ class Turnstile:
         self.engine.resting[self.model_id] = until
         self.close()
 
-    async def _freed_within(self, seconds: float) -> None:
-        """Wait until a call ends, at most so long."""
-        self._freed.clear()
-        try:
-            await asyncio.wait_for(self._freed.wait(), seconds)
-        except TimeoutError:
-            return
-
     def _stop_runs(self, reason: str) -> None:
         """Pause the running runs of this model."""
         with self.engine.database.read() as session:
@@ -166,6 +188,15 @@ class Turnstile:
         for run_id in running:
             with self.engine.database.write.begin() as session:
                 jobs.stop(session, run_id, reason, now=utc_now())
+
+
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, at most so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Header, Request, Response, status
 
-from api.deps import DatabaseDep, PageDep
+from api.deps import DatabaseDep, NudgeDep, PageDep
 from api.schemas.base import Page
 from api.schemas.batches import BatchOut
 from api.schemas.problem import problems
@@ -35,11 +35,13 @@ def create_job(
     database: DatabaseDep,
     request: Request,
     response: Response,
+    nudge: NudgeDep,
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
     """Store the job and return at once; workers pick it up within seconds."""
     with database.write.begin() as session:
         job = jobs.submit(session, body, idempotency_key=idempotency_key, now=utc_now())
+    nudge()
     response.headers["Location"] = request.app.url_path_for("get_job", job_id=job.id)
     return _shown(database, job.id)
 
@@ -95,18 +97,20 @@ def pause_job(job_id: UUID, database: DatabaseDep) -> JobOut:
 
 
 @router.post("/{job_id}/resume", summary="Resume a paused job", responses=problems(404, 409))
-def resume_job(job_id: UUID, database: DatabaseDep) -> JobOut:
+def resume_job(job_id: UUID, database: DatabaseDep, nudge: NudgeDep) -> JobOut:
     """Go on with the runs that are paused."""
     with database.write.begin() as session:
         jobs.resume(session, job_id, now=utc_now())
+    nudge()
     return _shown(database, job_id)
 
 
 @router.post("/{job_id}/retry", summary="Retry failed samples", responses=problems(404, 409))
-def retry_job(job_id: UUID, database: DatabaseDep) -> JobOut:
+def retry_job(job_id: UUID, database: DatabaseDep, nudge: NudgeDep) -> JobOut:
     """Ask again about the samples that failed; all other outcomes stay."""
     with database.write.begin() as session:
         jobs.retry(session, job_id, now=utc_now())
+    nudge()
     return _shown(database, job_id)
 
 

@@ -6,18 +6,18 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, String, case, cast, func, select
+from sqlalchemy import String, cast, func, select
 from sqlalchemy.orm import Session
 
+from core import sheets
 from core.analyses import columns
+from core.closing import is_newest
 from core.progress import RunDetail
 from core.rules.agreement import MISSING, Codes
 from core.rules.classes import Classes
 from core.rules.scoring import OUT_OF_VOCABULARY
-from core.tables import Prediction, Sample
-
-BASE = 2048
-"""Codes have room for the 1,000 labels that a dataset may have, and the two that follow."""
+from core.sheets import BASE, Sheet
+from core.tables import Sample, Score
 
 SeenSlots = tuple[Codes, NDArray[np.bool_]]
 """Slots of samples, and whether the answer to each was right."""
@@ -54,18 +54,19 @@ class Answers:
 
 def of_runs(session: Session, details: Sequence[RunDetail]) -> Answers:
     """Return the answers of runs over one dataset; rows are in the order of the runs."""
-    spec = details[0].spec
-    pairs = packed(session, [detail.run.id for detail in details], spec.labels)
-    classes = Classes.of(spec)
+    classes = Classes.of(details[0].spec)
+    written = _sheets(session, details)
     samples, target = _targets(session, details[0].dataset.id, classes)
     class_of = _class_codes(classes)
     given = np.full((len(details), samples.size), MISSING, dtype=np.int64)
     asked = np.zeros(samples.size, dtype=np.bool_)
     for row, detail in enumerate(details):
-        ids, labels = np.divmod(pairs[detail.run.id], BASE)
-        places = np.searchsorted(samples, ids)
+        sheet = written[detail.run.id]
+        places = np.searchsorted(samples, sheet.samples)
         asked[places] = True
-        given[row, places] = class_of[labels]
+        given[row, places] = class_of[sheet.answers]
+    if asked.all():
+        return Answers(classes.names, samples, target, given)
     return Answers(classes.names, samples[asked], target[asked], given[:, asked])
 
 
@@ -74,63 +75,40 @@ def by_slot(session: Session, details: Sequence[RunDetail]) -> dict[UUID, SeenSl
 
     Beside each slot is whether the answer was right.
     """
-    spec = details[0].spec
-    classes = Classes.of(spec)
+    classes = Classes.of(details[0].spec)
+    written = _sheets(session, details)
     samples, target = _targets(session, details[0].dataset.id, classes)
     class_of = _class_codes(classes)
-    sizes: dict[int, list[UUID]] = {}
-    for detail in details:
-        sizes.setdefault(detail.run.batch_size, []).append(detail.run.id)
-    pairs: dict[UUID, Codes] = {}
-    for size, run_ids in sizes.items():
-        pairs |= packed(session, run_ids, spec.labels, batch=size)
     found = {}
-    for run_id, pair in pairs.items():
-        rest, slots = np.divmod(pair, BASE)
-        ids, labels = np.divmod(rest, BASE)
-        given, truth = class_of[labels], target[np.searchsorted(samples, ids)]
-        kept = (given != MISSING) & (truth != MISSING)
-        found[run_id] = (slots[kept], given[kept] == truth[kept])
+    for detail in details:
+        sheet, size = written[detail.run.id], detail.run.batch_size
+        given, truth = class_of[sheet.answers], target[np.searchsorted(samples, sheet.samples)]
+        full = (sheet.batches == size) & (sheet.slots < size)
+        kept = full & (given != MISSING) & (truth != MISSING)
+        found[detail.run.id] = (sheet.slots[kept], given[kept] == truth[kept])
     return found
 
 
-def packed(
-    session: Session, run_ids: Sequence[UUID], labels: Sequence[str], *, batch: int | None = None
-) -> dict[UUID, Codes]:
-    """Return the predictions of each run as numbers: sample id x BASE + code of the answer.
+def _sheets(session: Session, details: Sequence[RunDetail]) -> dict[UUID, Sheet]:
+    """Return the sheets of runs over one dataset: as they were last scored, else as they are now.
 
-    The code is that of the label, then one for an answer outside the labels, then one for no
-    answer. With `batch`, only predictions from requests of that size, and the number is (that) x
-    BASE + slot. Each run comes as one string: to fetch a million predictions as rows takes four
-    times as long, to group them in SQL three times (measured on SQLite).
+    While a run is retried it has no scoring.
     """
-    place = {label: code for code, label in enumerate(labels)}
-    none = case((Prediction.label.is_(None), len(labels) + 1), else_=len(labels))
-    number: ColumnElement[int] = Prediction.sample_id * BASE + case(
-        place, value=Prediction.label, else_=none
+    query = select(Score.run_id, Score.sheet).where(
+        Score.run_id.in_([detail.run.id for detail in details]),
+        Score.sheet.is_not(None),
+        is_newest(),
     )
-    if batch is not None:
-        number = number * BASE + Prediction.slot
-    query = (
-        select(Prediction.run_id, func.aggregate_strings(cast(number, String), " "))
-        .where(Prediction.run_id.in_(run_ids))
-        .group_by(Prediction.run_id)
-    )
-    if batch is not None:
-        query = query.where(Prediction.batch == batch, Prediction.slot < batch)
-    found = dict.fromkeys(run_ids, np.zeros(0, dtype=np.int64))
-    for run_id, text in session.execute(query):
-        found[run_id] = numbers(text)
+    stored = session.execute(query)
+    found = {run_id: Sheet.from_bytes(sheet) for run_id, sheet in stored if sheet is not None}
+    missing = [detail.run.id for detail in details if detail.run.id not in found]
+    if missing:
+        found |= sheets.now(session, missing, details[0].spec.labels)
     return found
-
-
-def numbers(text: str | None) -> Codes:
-    """Return whole numbers that are separated by blanks."""
-    return np.fromstring(text or "", dtype=np.int64, sep=" ")
 
 
 def _class_codes(classes: Classes) -> Codes:
-    """Return the code of the class of each code that `packed` gives."""
+    """Return the code of the class of each answer of a sheet."""
     place = {name: code for code, name in enumerate(classes.names)}
     known = [place[name] for name in classes.labels.values()]
     beyond = MISSING if classes.drops else len(place)
@@ -145,5 +123,5 @@ def _targets(session: Session, dataset_id: UUID, classes: Classes) -> tuple[Code
             Sample.dataset_id == dataset_id
         )
     )
-    ids, codes = np.divmod(np.sort(numbers(text)), BASE)
+    ids, codes = np.divmod(np.sort(sheets.numbers(text)), BASE)
     return ids, np.where(codes == BASE - 1, MISSING, codes)

@@ -1,16 +1,19 @@
 """The one HTTP client of a process, and the exchanges it makes."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, BinaryIO
+from functools import cache
+from typing import BinaryIO
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
 from aiohttp.http import HttpProcessingError
-from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
+from aiohttp.http_exceptions import ContentEncodingError
 
 from core.rules.readings import Exchange
 from core.vocabulary import Result
@@ -35,8 +38,11 @@ class ReplyTooLarge(Exception):
     """A reply went past the bound; the rest of it was not read."""
 
 
-FAULTS = (httpx.HTTPError, aiohttp.ClientError, HttpProcessingError, OSError, ReplyTooLarge)
+FAULTS = (aiohttp.ClientError, HttpProcessingError, OSError, ReplyTooLarge)
 """All that a network, a proxy or a server can do to an exchange. TimeoutError is an OSError."""
+
+MALFORMED = (aiohttp.ClientResponseError, HttpProcessingError, ReplyTooLarge)
+"""Faults of what was sent back, not of the connection."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class ProviderClient:
 
     def __init__(self, *, max_reply_bytes: int = MAX_REPLY_BYTES) -> None:
         self._max_reply_bytes = max_reply_bytes
-        self._client: httpx.AsyncClient | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     async def post(
         self,
@@ -113,9 +119,9 @@ class ProviderClient:
 
     async def aclose(self) -> None:
         """Close every connection. A later call opens the client anew."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def _receive(
         self,
@@ -126,54 +132,41 @@ class ProviderClient:
         reply: _Reply,
     ) -> int:
         """Fill `reply` and return its status once it is whole."""
-        client = self._client = self._client or _open()
+        session = self._session = self._session or _open()
         size, body = _body(content)
         sized = {**headers, "content-length": str(size)}
-        async with client.stream(method, url, headers=sized, content=body) as response:
-            reply.headers = dict(response.headers)
-            async for chunk in response.aiter_bytes():
-                if reply.file is not None and response.is_success:
+        async with session.request(
+            method,
+            url,
+            headers=sized,
+            data=body,
+            allow_redirects=False,
+            proxy=_proxy(*urlsplit(url)[:2]),
+        ) as response:
+            reply.headers = _headers(response)
+            async for chunk in response.content.iter_any():
+                if reply.file is not None and response.ok:
                     reply.file.write(chunk)
                     continue
                 reply.body += chunk
                 if len(reply.body) > self._max_reply_bytes:
                     raise ReplyTooLarge(f"the reply is larger than {self._max_reply_bytes} bytes")
-        return response.status_code
+        return response.status
 
 
-class _Transport(AiohttpTransport):
-    """The transport, with a session of our own.
+def _open() -> aiohttp.ClientSession:
+    """Return a session; to be called where an event loop runs.
 
-    It keeps no cookies, and neither does the client's own jar: they would tie credentials together.
+    It keeps no cookies: they would tie credentials together.
     """
-
-    def get_client(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=CONNECTIONS, keepalive_timeout=KEEPALIVE_S, ssl=self.ssl_context
-        )
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-
-
-class _Client(HttpxAiohttpClient):
-    """The client; httpx asks these two for its transports, the second once for each proxy."""
-
-    def _init_transport(self, *args: Any, **kwargs: Any) -> httpx.AsyncBaseTransport:
-        return _Transport(*args, **kwargs)
-
-    def _init_proxy_transport(
-        self, proxy: httpx.Proxy, *args: Any, **kwargs: Any
-    ) -> httpx.AsyncBaseTransport:
-        return _Transport(*args, **{**kwargs, "proxy": proxy})
-
-
-def _open() -> httpx.AsyncClient:
-    """Return a client; to be called where an event loop runs."""
-    return _Client(
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=CONNECTIONS, keepalive_timeout=KEEPALIVE_S, ssl=_trusted()
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
         # Replies are small: what a server says is then what is kept, without a decoder between.
-        headers={"accept-encoding": "identity"},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        timeout=httpx.Timeout(None, connect=CONNECT_S),
-        follow_redirects=False,
+        headers={"accept": "*/*", "accept-encoding": "identity"},
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
     )
 
 
@@ -184,40 +177,50 @@ def _body(content: bytes | Upload) -> tuple[int, bytes | AsyncIterator[bytes]]:
     return len(content), content if len(content) <= LARGE_BYTES else _slices(content)
 
 
+def _trusted() -> ssl.SSLContext:
+    """Return the certificates to trust: SSL_CERT_FILE's, else those of certifi."""
+    return httpx.create_ssl_context()
+
+
+@cache
+def _proxy(scheme: str, host: str) -> str | None:
+    """Return the proxy that the environment names for a host; a process calls few of them."""
+    if proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    return proxies.get(scheme) or proxies.get("all")
+
+
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Return a reply's headers by their names in lower case; of several of a name, all."""
+    headers: dict[str, str] = {}
+    for name, value in response.headers.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
+
+
 async def _slices(content: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(content), SLICE_BYTES):
         yield content[start : start + SLICE_BYTES]
 
 
 def _meaning(fault: BaseException) -> Result:
-    """Return what a fault is.
-
-    The transport calls any broken or refused connection httpx.ConnectTimeout (openai-python#3594
-    found the same in its copy), so aiohttp's own exception behind it is asked first.
-    """
-    cause = _cause(fault)
-    if isinstance(cause, TimeoutError):
+    """Return what a fault is."""
+    if isinstance(fault, TimeoutError):
         return Result.TIMEOUT
-    if isinstance(fault, httpx.DecodingError | ReplyTooLarge):
-        return Result.MALFORMED
-    if isinstance(cause, aiohttp.ClientHttpProxyError):
+    if isinstance(fault, aiohttp.ClientHttpProxyError):
         return Result.RESET
-    if isinstance(cause, aiohttp.ClientResponseError | HttpProcessingError):
+    if isinstance(fault, MALFORMED) or isinstance(fault.__cause__, ContentEncodingError):
         return Result.MALFORMED
     return Result.RESET
 
 
-def _cause(fault: BaseException) -> BaseException:
-    """Return what httpx has wrapped, or the fault itself."""
-    return (isinstance(fault, httpx.HTTPError) and fault.__cause__) or fault
-
-
 def _words(fault: BaseException, timeout_s: float) -> str:
     """Return a fault in words, with the name of its type, since many have no words at all."""
-    cause = _cause(fault)
-    if type(cause) is TimeoutError:
+    if type(fault) is TimeoutError:
         return f"no whole reply within {timeout_s:g} s"
-    return f"{type(cause).__name__}: {cause}".removesuffix(": ")
+    return f"{type(fault).__name__}: {fault}".removesuffix(": ")
 
 
 def _without(exchange: Exchange, secret: str) -> Exchange:

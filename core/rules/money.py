@@ -1,13 +1,14 @@
 """Money, in billionths of a US dollar: whole numbers, so that sums are exact."""
 
 from fractions import Fraction
-from math import floor
+from functools import lru_cache
 
 from core.rules.readings import Usage
 from core.rules.specs import Prices
 
 NANO = 1_000_000_000
 """Billionths in a dollar."""
+MILLION = 1_000_000
 
 
 def cost_nano(prices: Prices | None, usage: Usage | None, *, share: float = 1.0) -> int | None:
@@ -20,12 +21,18 @@ def cost_nano(prices: Prices | None, usage: Usage | None, *, share: float = 1.0)
     """
     if prices is None or usage is None:
         return None
-    per_million = (
-        Fraction(str(prices.input_per_mtok)) * usage.prompt_tokens
-        + Fraction(str(prices.output_per_mtok)) * usage.completion_tokens
-    )
-    per_million *= Fraction(str(share))
-    return floor(per_million * NANO / 1_000_000 + Fraction(1, 2))
+    given, per = _ratio(prices.input_per_mtok)
+    got, each = _ratio(prices.output_per_mtok)
+    cost = given * usage.prompt_tokens * each + got * usage.completion_tokens * per
+    part, whole = _ratio(share)
+    cost, divisor = cost * part, per * each * whole * MILLION
+    return (2 * cost * NANO + divisor) // (2 * divisor)
+
+
+@lru_cache(256)
+def _ratio(price: float) -> tuple[int, int]:
+    """Return a price as the fraction that its decimals are; every call asks for the same few."""
+    return Fraction(str(price)).as_integer_ratio()
 
 
 def dollars(nano: int) -> float:

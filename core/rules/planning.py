@@ -1,7 +1,14 @@
-"""The order in which a run asks about its samples."""
+"""The order in which a run asks about its samples, and the portions it is planned in."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+
+FIRST_REQUESTS, MOST_REQUESTS = 256, 4096
+"""Requests planned in the first transaction, so that calls leave at once, and in the largest."""
+MOST_SAMPLES = 20_000
+"""Samples planned in one transaction."""
 
 GOLDEN = 0x9E3779B97F4A7C15
 """Increment of SplitMix64 (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195)."""
@@ -25,6 +32,18 @@ def _mix(z: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+def portions(planned: int, samples: int, batch_size: int) -> Iterator[tuple[int, int]]:
+    """Yield where each transaction of planning begins and ends, in samples; each twice the last.
+
+    They hold whole requests but for the last, and few enough that other writers soon get a turn.
+    """
+    requests, most = FIRST_REQUESTS, max(1, min(MOST_REQUESTS, MOST_SAMPLES // batch_size))
+    while planned < samples:
+        end = min(planned + min(requests, most) * batch_size, samples)
+        yield planned, end
+        planned, requests = end, 2 * requests
 
 
 def halves(slots: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from string import Formatter
 
 from core.errors import InvalidInput, InvalidTemplate
@@ -35,8 +36,9 @@ def render(text: str, *, labels: Sequence[str], count: int, frames: int | None) 
     return text.format(labels=", ".join(labels), count=count, frames=frames)
 
 
+@lru_cache(256)
 def instructions(
-    text: str, *, labels: Sequence[str], count: int, frames: int | None, noun: str
+    text: str, *, labels: tuple[str, ...], count: int, frames: int | None, noun: str
 ) -> str:
     """Return all that precedes the samples of a request.
 
@@ -52,6 +54,7 @@ def noun(modality: Modality) -> str:
     return NOUNS.get(modality, "Sample")
 
 
+@lru_cache(256)
 def names(modality: Modality, size: int) -> tuple[str, ...]:
     """Return the names that the samples of a request go by, in slot order."""
     return tuple(f"{noun(modality)} {number}" for number in range(1, size + 1))

@@ -18,6 +18,7 @@ Where the rules for images are from:
 import math
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 from core.rules.pictures import Prompt
@@ -93,12 +94,16 @@ def prompt_tokens(prompt: Prompt, detail: Detail, rule: ImageRule) -> int:
 
 def framing_tokens(instructions: str, names: Iterable[str]) -> int:
     """Return the tokens of what a request says beside its samples: instructions and names."""
-    return sum(PART_OVERHEAD + text_tokens(part) for part in (instructions, *names))
+    return sum(PART_OVERHEAD + _repeated(part) for part in (instructions, *names))
 
 
 def picture_tokens(rule: ImageRule, detail: Detail, width: int, height: int) -> int:
     """Return the tokens of one picture in a request, with what frames it."""
     return PART_OVERHEAD + image_tokens(rule, detail, width, height)
+
+
+_repeated = lru_cache(1024)(text_tokens)
+"""Of texts that stand in many requests."""
 
 
 def _tiles(width: int, height: int) -> int:

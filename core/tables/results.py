@@ -117,6 +117,8 @@ class Score(Base):
     """Why it was made, in the words of whoever asked for it."""
     metrics: Mapped[dict[str, Any]]
     """The body of `GET /v1/runs/{id}/metrics` that depends on predictions alone."""
+    sheet: Mapped[bytes | None] = mapped_column(deferred=True, deferred_raiseload=True)
+    """All predictions as one value (`core.sheets`), for analyses. Null: read the predictions."""
 
     __table_args__ = (CheckConstraint("version > 0", name="version_positive"),)
 

@@ -502,6 +502,7 @@ def upgrade() -> None:
         sa.Column("changed", sa.Integer(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("metrics", sa.JSON(), nullable=False),
+        sa.Column("sheet", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("version > 0", name=op.f("ck_scores_version_positive")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_scores_run_id")),
         sa.PrimaryKeyConstraint("run_id", "version", name=op.f("pk_scores")),

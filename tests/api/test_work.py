@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
@@ -297,3 +298,23 @@ def test_what_cannot_be_meant_by_scoring_again_is_a_problem(
     client: TestClient, body: dict[str, Any]
 ) -> None:
     assert client.post(f"/v1/runs/{uuid4()}/rescore", json=body).status_code == 422
+
+
+def test_new_work_is_told_of_once_it_is_committed(
+    database: Database, app: FastAPI, ready: TestClient
+) -> None:
+    seen: list[int] = []
+
+    def look() -> None:
+        with database.read() as session:
+            seen.append(len(session.scalars(select(Run)).all()))
+
+    app.state.nudge = look
+
+    made = ready.post("/v1/jobs", json=BODY).json()
+    ready.post(f"/v1/jobs/{made['id']}/pause")
+    ready.post(f"/v1/jobs/{made['id']}/resume")
+    refused = ready.post(f"/v1/jobs/{made['id']}/resume")
+
+    assert refused.status_code == 409
+    assert seen == [1, 1]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
@@ -18,7 +18,7 @@ from core.rules.retry import MAX_FAILURES
 from core.rules.states import RequestState, Status
 from core.rules.strategy import BREAKER, Asked, decide
 from core.settling import Settlement
-from core.tables import Attempt, Prediction, Request, Run
+from core.tables import Attempt, Prediction, Request, Run, Sample
 from core.vocabulary import Cause, Outcome, Result
 from tests import rows
 from tests.core.conftest import Queue, plan
@@ -111,6 +111,21 @@ def test_of_two_planners_at_the_same_place_one_wins(queue: Queue) -> None:
         assert not runs.plan(session, run, ids, at=0, now=NOW)
 
     assert len(requests_of(queue)) == 3
+
+
+def test_a_run_asks_about_its_own_samples_alone(queue: Queue) -> None:
+    with queue.database.write.begin() as session:
+        first = runs.get(session, queue.run_id).dataset_id
+        # The ids of the first have a gap where the second was imported; the second's have none.
+        second = rows.dataset(session, 3, name="others").id
+        session.add(Sample(dataset_id=first, name="late", target=rows.LABELS[0], media=[]))
+        session.flush()
+
+        for dataset in (first, second):
+            of_it = select(Sample.id).where(Sample.dataset_id == dataset).order_by(Sample.id)
+            order = runs.seeded_order(session, dataset, 0).tolist()
+            assert sorted(order) == session.scalars(of_it).all()
+        assert runs.seeded_order(session, uuid4(), 0).tolist() == []
 
 
 def test_a_leased_request_is_not_leased_again(queue: Queue) -> None:

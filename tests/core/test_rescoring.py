@@ -108,6 +108,9 @@ def test_a_prediction_that_was_misread_is_found_and_repaired(queue: Queue) -> No
     made = rescore(queue)
 
     assert stored(queue) == before
+    with queue.database.read() as session:
+        held = session.scalar(select(Score.sheet).where(closing.is_newest()))
+        assert held == closing.sheet(session, runs.get(session, queue.run_id))
     (revision,) = made.revisions
     assert (revision.sample_id, revision.name) == (sample, "s00004")
     assert (revision.before["label"], revision.after["label"]) == ("joy", LABELS[1])

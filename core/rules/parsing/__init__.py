@@ -7,6 +7,7 @@ it echoes. What is left out can be asked about again; what is misread never come
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from core.rules.parsing import lines, literals, values
 from core.rules.parsing.matching import MAX_NAME, Labels, Names, clean
@@ -37,7 +38,7 @@ def parse(text: str, *, names: Sequence[str], labels: Sequence[str]) -> Parsed:
     without a name counts only when one sample was asked about; two that contradict each other
     leave their sample out. Never raises; takes time linear in the text.
     """
-    book = Book(Names(names), Labels(labels))
+    book = _book(tuple(names), tuple(labels))
     text = spoken(text)
     if not text.strip():
         return Parsed({}, problem="the answer is empty")
@@ -48,6 +49,12 @@ def parse(text: str, *, names: Sequence[str], labels: Sequence[str]) -> Parsed:
     if not any(claim.name for claim in said):
         said += list(lines.claims(_without(text, found), book))
     return _merge(said, book)
+
+
+@lru_cache(256)
+def _book(names: tuple[str, ...], labels: tuple[str, ...]) -> Book:
+    """Return what may be echoed; the requests of a run ask for the same."""
+    return Book(Names(names), Labels(labels))
 
 
 def _from_values(text: str, found: Sequence[literals.Found], book: Book) -> Iterator[Claim]:

@@ -1,9 +1,10 @@
 """Analyses that count: main, classes, refusals, position, cases; on each kind of database."""
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from core import builtin
+from core import builtin, closing
 from core.analyses.cases import Case, CaseFilter, cases
 from core.analyses.classes import classes
 from core.analyses.main_results import main_results
@@ -11,7 +12,7 @@ from core.analyses.position import position
 from core.analyses.refusals import refusals
 from core.analyses.selection import Selection
 from core.db import Database
-from core.tables import Attempt, Job, Prediction, Request, Run
+from core.tables import Attempt, Job, Prediction, Request, Run, Score
 from core.vocabulary import Cause, Outcome, Result
 from tests import rows
 from tests.core.analyses.conftest import A, H, S, lone_sample
@@ -130,6 +131,12 @@ def test_slots_are_counted_in_full_batches_alone(database: Database, job: Job) -
         split = rows.finished(session, job, [A, H, S, A, H, S], batch_size=3)
         for prediction in session.query(Prediction).filter(Prediction.run_id == split.id):
             prediction.batch = 1
+        session.flush()
+        session.execute(
+            update(Score)
+            .where(Score.run_id == split.id)
+            .values(sheet=closing.sheet(session, split))
+        )
         found = position(session, Selection())
 
     (slots,) = found.slots

@@ -319,8 +319,8 @@ async def test_an_idle_connection_that_the_server_closed_is_replaced(
 
 async def idle_connections_have_closed(client: ProviderClient) -> None:
     """Wait until the loop has told the pool of the closing, which it announces to nobody."""
-    transport = getattr(client._client, "_transport")  # noqa: B009 - private, and untyped this way
-    pool = transport.client.connector._conns
+    assert client._session is not None
+    pool = getattr(client._session.connector, "_conns")  # noqa: B009 - private, and untyped this way
     while any(held.is_connected() for connections in pool.values() for held, _ in connections):  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0)
 

@@ -1,5 +1,6 @@
 """Agreement against hand-computed, published and scikit-learn's values."""
 
+from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
@@ -146,6 +147,58 @@ def test_whole_ratings_agree_with_scikit_learn_and_with_the_pairs(values: Codes)
     if len(set(a) | set(b)) > 1:
         both = cohen_kappa_score(np.concatenate([a, b]), np.concatenate([b, a]))
         assert float(fleiss_kappa(tally(values[:2], LABELS), 2)) == pytest.approx(both)
+
+
+@given(ratings())
+def test_fleiss_kappa_is_that_of_its_definition_over_units_without_gaps(values: Codes) -> None:
+    whole = values[:, (values != MISSING).all(axis=0)]
+    raters, units = whole.shape
+    kappa = float(fleiss_kappa(tally(values, LABELS), raters))
+
+    ratings_of = [
+        Fraction(int((whole == label).sum()), max(1, raters * units)) for label in range(4)
+    ]
+    chance = sum(share**2 for share in ratings_of)
+    if units == 0 or chance == 1:
+        assert np.isnan(kappa)
+        return
+    equal = sum(int((a == b).sum()) for a, b in combinations(whole, 2))
+    observed = Fraction(equal, units * raters * (raters - 1) // 2)
+    assert kappa == pytest.approx(float((observed - chance) / (1 - chance)), abs=1e-9)
+
+
+@given(ratings(lowest=0))
+def test_alpha_of_whole_ratings_is_fleiss_kappa_for_a_small_sample(values: Codes) -> None:
+    # Krippendorff (2011): alpha = 1 - (1 - kappa) (N - 1) / N of N ratings, without gaps.
+    tallied, total = tally(values, LABELS), values.size
+    kappa = float(fleiss_kappa(tallied, len(values)))
+
+    alpha = float(krippendorff_alpha(tallied))
+
+    assert np.isnan(alpha) == np.isnan(kappa)
+    if not np.isnan(kappa):
+        assert alpha == pytest.approx(1 - (1 - kappa) * (total - 1) / total)
+
+
+EDGES = {
+    "one unit, all agree": ([[0], [0], [0]], None, 0.0),
+    "one unit, all differ": ([[0], [1], [2]], -0.5, 1.0),
+    "a tie": ([[0, 0], [0, 0], [1, 1], [1, 1]], -1 / 3, 1.0),
+    "one label absent, all agree": ([[0, 2], [0, 2]], 1.0, 0.0),
+    "one rater refused throughout": ([[0, 1], [MISSING, MISSING]], None, None),
+}
+
+
+@pytest.mark.parametrize(("rows", "kappa", "flips"), EDGES.values(), ids=EDGES.keys())
+def test_agreement_at_the_edges(
+    rows: list[list[int]], kappa: float | None, flips: float | None
+) -> None:
+    tallied = tally(np.array(rows), LABELS)
+
+    found = float(fleiss_kappa(tallied, len(rows))), float(flip_rate(tallied))
+
+    expected = tuple(np.nan if value is None else value for value in (kappa, flips))
+    assert found == pytest.approx(expected, nan_ok=True)
 
 
 @given(ratings())

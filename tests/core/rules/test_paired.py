@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import binomtest
+from scipy.stats import binomtest, bootstrap
 from sklearn.metrics import accuracy_score, f1_score
 
 from core.rules.agreement import Codes
-from core.rules.metrics import MetricName
+from core.rules.metrics import METRICS, MetricName, margins
 from core.rules.paired import differences, flips, joint, mcnemar_exact
 
 CLASSES = 3
@@ -101,6 +101,61 @@ def test_the_interval_is_paired_seeded_and_that_of_drawn_samples() -> None:
     assert found == differences(tallied, seed=1, resamples=4000)["accuracy"]
     assert found.difference == pytest.approx(gains.mean())
     assert found.ci95 == pytest.approx(tuple(np.percentile(drawn, [2.5, 97.5])), abs=0.004)
+
+
+@settings(max_examples=4)
+@given(st.integers(0, 2**32 - 1))
+def test_intervals_agree_with_the_paired_bootstrap_of_scipy(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    target = np.sort(rng.integers(0, CLASSES, 250))
+    first = np.where(rng.random(250) < 0.6, target, rng.integers(0, CLASSES + 1, 250))
+    second = np.where(rng.random(250) < 0.5, first, rng.integers(0, CLASSES + 1, 250))
+
+    found = differences(joint(target, first, second, classes=CLASSES), resamples=4000)
+
+    for metric in METRICS:
+
+        def of_samples(*drawn: Codes, metric: MetricName = metric) -> float:
+            one, other = (_figure(metric, drawn[0], label) for label in drawn[1:])
+            return other - one
+
+        oracle = bootstrap(
+            (target, first, second), of_samples, n_resamples=1000, paired=True, vectorized=False,
+            method="percentile", rng=np.random.default_rng(2),
+        ).confidence_interval  # fmt: skip
+        near = pytest.approx(tuple(oracle), abs=0.2 * (oracle.high - oracle.low))
+        assert found[metric].ci95 == near
+
+
+def _figure(metric: MetricName, target: Codes, label: Codes) -> float:
+    """Return a metric as `test_metrics` holds it against scikit-learn, which is slower."""
+    counts = np.zeros((CLASSES, CLASSES + 1), dtype=np.int64)
+    np.add.at(counts, (target, label), 1)
+    return float(METRICS[metric](margins(counts)))
+
+
+ONE_RIGHT_ONE_WRONG = (np.array([1]), np.array([1]), np.array([0]))
+ALIKE = (np.array([0, 0, 2]), np.array([0, 1, 2]), np.array([0, 1, 2]))
+ALL_BEYOND = (np.array([0, 1]), np.full(2, CLASSES), np.full(2, CLASSES))
+
+
+@pytest.mark.parametrize(
+    ("codes", "difference", "interval"),
+    [
+        (ONE_RIGHT_ONE_WRONG, -1.0, (-1.0, -1.0)),
+        (ALIKE, 0.0, (0.0, 0.0)),
+        (ALL_BEYOND, 0.0, (0.0, 0.0)),
+    ],
+    ids=["one sample", "no difference, one class absent", "no answer is a label"],
+)
+def test_differences_at_the_edges(
+    codes: tuple[Codes, Codes, Codes], difference: float, interval: tuple[float, float]
+) -> None:
+    found = differences(joint(*codes, classes=CLASSES))
+
+    for each in found.values():
+        assert each.difference == pytest.approx(difference)
+        assert each.ci95 == pytest.approx(interval)
 
 
 def test_no_samples_have_no_figures() -> None:

@@ -1,0 +1,67 @@
+"""A worker as a whole: it takes work when it is woken, with no clock beside it."""
+
+from pathlib import Path
+
+from sqlalchemy import select
+
+from core import jobs
+from core.db import Base, Database, utc_now
+from core.rules.submissions import Submission
+from core.settings import Settings
+from core.tables import Run
+from tests import rows
+from tests.e2e.processes import eventually
+from worker.process import WorkerProcess
+from worker.upkeep import quiet
+
+BODY = {"dataset": "moods", "models": ["local"], "conditions": {"template": ["plain"]}}
+
+
+def database_at(settings: Settings) -> Database:
+    database = Database.at(settings.database)
+    Base.metadata.create_all(database.engine)
+    with database.write.begin() as session:
+        rows.dataset(session, 6)
+        rows.model(session)
+        rows.template(session)
+    return database
+
+
+def settings_at(folder: Path) -> Settings:
+    return Settings(data=folder, database_url=None, broker_url=None, media_url=None)
+
+
+def test_a_worker_that_is_woken_looks_at_once(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    database = database_at(settings)
+    worker = WorkerProcess(settings)
+    worker.start()
+    try:
+        with database.write.begin() as session:
+            submission = Submission.model_validate(BODY)
+            jobs.submit(session, submission, idempotency_key=None, now=utc_now())
+        worker.wake()
+
+        def planned() -> int:
+            with database.read() as session:
+                return session.scalars(select(Run.planned)).one()
+
+        assert eventually(planned, 30) == 6
+    finally:
+        worker.stop()
+        database.close()
+
+
+def test_a_service_is_quiet_until_something_is_asked_of_it(tmp_path: Path) -> None:
+    database = database_at(settings_at(tmp_path))
+    assert quiet(database)
+
+    with database.write.begin() as session:
+        submission = Submission.model_validate(BODY)
+        made = jobs.submit(session, submission, idempotency_key=None, now=utc_now())
+    assert not quiet(database)
+
+    with database.write.begin() as session:
+        jobs.cancel(session, made.id, now=utc_now())
+    assert quiet(database)
+    database.close()

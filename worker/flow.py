@@ -1,0 +1,41 @@
+"""How many calls to have ready, from how fast they leave."""
+
+import math
+
+AHEAD_S = 0.25
+"""Calls are ready for so many seconds: leasing and building take less."""
+
+FEWEST, MOST = 2, 64
+
+START_PER_S = 64.0
+"""Before anything is known: enough that the first calls leave together."""
+
+SETTLE_S = 0.5
+"""In so long the rate follows what it measures."""
+
+SHORTEST_S = 0.05
+"""Over a shorter time nothing can be measured."""
+
+
+class Flow:
+    """The calls of one model that leave in a second, as a moving average."""
+
+    def __init__(self) -> None:
+        self._per_s = START_PER_S
+        self._at = -math.inf
+        self._granted = 0
+
+    def ahead(self, granted: int, now: float) -> int:
+        """Return how many calls should be leased ahead of those that leave.
+
+        `granted` counts the calls that have had room since the slice began.
+        """
+        past = now - self._at
+        if granted < self._granted or past > SETTLE_S * 10:
+            # Another slice has begun, or nothing has moved for long: measure from here.
+            self._at, self._granted = now, granted
+        elif past >= SHORTEST_S:
+            measured = (granted - self._granted) / past
+            self._per_s += (measured - self._per_s) * -math.expm1(-past / SETTLE_S)
+            self._at, self._granted = now, granted
+        return max(FEWEST, min(MOST, math.ceil(self._per_s * AHEAD_S)))
