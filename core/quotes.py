@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Float, cast, func, select
 from sqlalchemy.orm import Session
 
 from core import datasets
@@ -25,6 +25,11 @@ DAY = timedelta(days=1)
 PLANNED = (Run.samples + Run.batch_size - 1) // Run.batch_size
 """The requests of a run in which nothing is split."""
 PENDING = Run.samples - Run.answered - Run.refused - Run.unparsed - Run.failed
+LEFT = (PENDING + Run.batch_size - 1) // Run.batch_size
+"""The requests that a run still has to make."""
+LEFT_TOKENS = (
+    cast(Run.expected_prompt_tokens + Run.expected_completion_tokens, Float) * PENDING / Run.samples
+)
 SUMS = (
     func.count(Run.id),
     func.sum(Run.samples),
@@ -32,9 +37,9 @@ SUMS = (
     func.sum(Run.refused),
     func.sum(PLANNED),
     func.sum(Run.requests),
+    func.sum(Run.prompt_tokens),
+    func.sum(Run.expected_prompt_tokens),
     func.sum(Run.completion_tokens),
-    func.sum(Run.cost_nano),
-    func.sum(Run.lost_nano),
 )
 """The fields of `Past`, in their order."""
 
@@ -42,7 +47,7 @@ SUMS = (
 def quote(
     session: Session, dataset: Dataset, runs: Sequence[Run], *, priority: int, now: datetime
 ) -> Quote:
-    """Return what runs over a dataset will need, whether they are stored or not.
+    """Return what runs over a dataset will need; each is told the tokens expected of it.
 
     Reads totals and no sample, so that it takes no longer for a million samples than for ten.
     """
@@ -78,7 +83,8 @@ def _of_runs(
         kinds[run.batch_size, *run.condition.items()].append(run)
     labels = DatasetSpec.model_validate(dataset.spec).labels
     profile, quoted = Profile.from_json(dataset.profile), []
-    for run, *others in kinds.values():
+    for alike in kinds.values():
+        run = alike[0]
         asking = Asking(
             _as_sent(model, run.dispatch),
             Condition.model_validate(run.condition),
@@ -88,7 +94,10 @@ def _of_runs(
             run.samples,
         )
         work = work_of(asking, profile, past.completion_each if past else None)
-        quoted.append(of_run(asking, work, past, repeats=1 + len(others)))
+        quoted.append(of_run(asking, work, past, repeats=len(alike)))
+        for each in alike:
+            each.expected_prompt_tokens = work.expected.prompt_tokens
+            each.expected_completion_tokens = work.expected.completion_tokens
     return quoted
 
 
@@ -168,29 +177,16 @@ def _calls_since(session: Session, model_id: UUID, since: datetime, most: int) -
     return session.scalar(select(func.count()).select_from(calls)) or 0
 
 
-def _waiting(session: Session, models: Mapping[UUID, ModelSpec]) -> Mapping[UUID, list[Waiting]]:
-    """Return what each job that is under way still has to send to the models.
-
-    A request of theirs uses as many tokens as their own quotes said.
-    """
+def _waiting(session: Session, models: Collection[UUID]) -> Mapping[UUID, list[Waiting]]:
+    """Return what each job that is under way still has to send to the models."""
     left = session.execute(
-        select(Model.id, Job.id, func.sum((PENDING + Run.batch_size - 1) // Run.batch_size))
+        select(Model.id, Job.priority, func.sum(LEFT), func.sum(LEFT_TOKENS))
         .join(Run, Run.model_id == Model.id)
         .join(Job, Job.id == Run.job_id)
         .where(Model.id.in_(models), Run.status.in_((Status.QUEUED, Status.RUNNING)))
-        .group_by(Model.id, Job.id)
-    ).all()
-    found = session.scalars(select(Job).where(Job.id.in_({job_id for _, job_id, _ in left})))
-    jobs = {job.id: job for job in found}
+        .group_by(Model.id, Job.id, Job.priority)
+    )
     waiting: defaultdict[UUID, list[Waiting]] = defaultdict(list)
-    for model_id, job_id, requests in left:
-        job = jobs[job_id]
-        each = _tokens_each(Quote.model_validate(job.quote), models[model_id].name)
-        load = Load(int(requests), round(int(requests) * each))
-        waiting[model_id].append(Waiting(job.priority, load))
+    for model_id, priority, requests, tokens in left:
+        waiting[model_id].append(Waiting(priority, Load(int(requests), round(tokens))))
     return waiting
-
-
-def _tokens_each(told: Quote, model: str) -> float:
-    """Return the tokens that a request of a job to a model uses, as its quote has it."""
-    return sum(each.tokens / each.requests for each in told.models if each.model == model)

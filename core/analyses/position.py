@@ -41,6 +41,7 @@ class Slots(Place):
     """Accuracy by slot, over the requests that were asked as planned and in full."""
 
     runs: tuple[UUID, ...]
+    """Of each seed the first."""
     slots: tuple[Slot, ...]
     test: SlotTest | None
 
@@ -105,11 +106,16 @@ def _slots(group: Sequence[RunDetail], seen: Mapping[UUID, answers.SeenSlots]) -
     """Return the slots of runs of one place; None where no full batch was answered.
 
     Smaller requests are left out: those that a refusal or a missing answer led to hold the
-    difficult samples, and in their first slots.
+    difficult samples, and in their first slots. So are repeats of a run that is counted: they
+    have the same samples in the same slots, and no test may take them for others.
     """
     size = group[0].run.batch_size
+    first: dict[tuple[int, UUID | None], RunDetail] = {}
+    for detail in group:
+        first.setdefault((detail.run.seed, detail.run.samples_of), detail)
+    counted = list(first.values())
     right, total = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    for slot, hit in (seen[detail.run.id] for detail in group):
+    for slot, hit in (seen[detail.run.id] for detail in counted):
         right += np.bincount(slot[hit], minlength=size)[:size]
         total += np.bincount(slot, minlength=size)[:size]
     if not total.any():
@@ -117,7 +123,7 @@ def _slots(group: Sequence[RunDetail], seen: Mapping[UUID, answers.SeenSlots]) -
     test = chi_square(np.stack([right, total - right], axis=1))
     return Slots(
         **figures.place(group[0]),
-        runs=tuple(detail.run.id for detail in group),
+        runs=tuple(detail.run.id for detail in counted),
         slots=tuple(
             Slot(
                 slot=slot,

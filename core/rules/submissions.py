@@ -12,6 +12,7 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
+from pydantic_core import PydanticCustomError
 
 from core.errors import InvalidInput
 from core.rules.specs import Capabilities, Condition, Spec
@@ -42,7 +43,8 @@ def _in_one_sentence(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     try:
         return validate(value)
     except ValidationError as error:
-        raise ValueError("give a number from 1 to 1000, or up to 100 of them: [1, 20]") from error
+        wanted = "give a number from 1 to 1000, or up to 100 of them: [1, 20]"
+        raise PydanticCustomError("batch_size", wanted) from error
 
 
 class Conditions(Spec):

@@ -78,6 +78,9 @@ class Run(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     """Why it is paused or failed, in words for a person."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expected_prompt_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Those that its quote says it uses if nothing is refused; 0 in published runs."""
+    expected_completion_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
     planned: Mapped[int] = mapped_column(default=0)
     """Samples whose requests are in the queue; planning goes on from here after a crash."""
     started_at: Mapped[datetime | None]

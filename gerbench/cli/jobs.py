@@ -87,7 +87,7 @@ def quote_job(*, body: Json, data: Data = None, as_json: AsJson = False) -> None
     if as_json:
         print_json(quote)
     else:
-        screen().print(quotes.whole(quote))
+        quotes.print_quote(screen(), quote)
 
 
 @app.command("list", epilog=examples("gerbench jobs list --status running"))

@@ -28,6 +28,14 @@ SERVER_ERROR = WireError(
     result="500",
     kind="server_error",
 )
+OVERLOADED = WireError(
+    503,
+    "The engine is currently overloaded, please try again later",
+    result="503",
+    kind="server_error",
+)
+SPOKEN = {"500": SERVER_ERROR, "503": OVERLOADED}
+"""Failures that the provider itself tells, each wire in its words."""
 STRAYS = ("Melancholy", "Bewilderment", "mixed feelings", "N/A")
 
 
@@ -43,7 +51,8 @@ def fault_of(draw: Draw, options: EndpointOptions) -> str | None:
 async def strike(kind: str, request: Request) -> Response:
     """Return the reply of a failed call, or end the connection without one.
 
-    `truncated` is not made here: it strikes an answer that was already made.
+    `truncated` is not made here: it strikes an answer that was already made. Raises WireError for
+    what the provider itself tells.
     """
     match kind:
         case "reset":
@@ -58,16 +67,7 @@ async def strike(kind: str, request: Request) -> Response:
             return page(200, "Just a moment...")
         case "502":
             return page(502, "502 Bad Gateway")
-        case "503":
-            error = WireError(
-                503,
-                "The engine is currently overloaded, please try again later",
-                result="503",
-                kind="server_error",
-            )
-        case _:
-            error = SERVER_ERROR
-    return error.response({})
+    raise SPOKEN[kind]
 
 
 def in_batch(kind: str) -> tuple[int | None, Any]:

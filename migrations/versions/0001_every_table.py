@@ -353,6 +353,8 @@ def upgrade() -> None:
         ),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expected_prompt_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("expected_completion_tokens", sa.BigInteger(), nullable=False),
         sa.Column("planned", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),

@@ -154,6 +154,23 @@ def test_only_the_pending_samples_of_others_are_ahead(ready: Database) -> None:
     assert quote(ready).models[0].ahead == 3
 
 
+def test_the_tokens_of_others_are_those_that_their_quotes_say(database: Database) -> None:
+    with database.write.begin() as session:
+        rows.dataset(session, 30)
+        rows.model(session, limits={"tpm": 1000})
+        rows.template(session)
+    own = quote(database)
+    submit(database, priority=1, repeats=3)
+
+    behind = quote(database)
+
+    assert (own.bound_by, behind.bound_by) == (Bound.TPM, Bound.TPM)
+    assert own.seconds is not None
+    assert behind.seconds is not None
+    assert own.seconds == pytest.approx(own.models[0].tokens / 1000 * 60 + 10, abs=0.01)
+    assert behind.seconds == pytest.approx(4 * (own.seconds - 10) + 10, abs=0.01)
+
+
 def test_the_latency_is_that_of_the_last_answers(ready: Database) -> None:
     made = submit(ready)
     with ready.write.begin() as session:

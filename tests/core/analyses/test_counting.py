@@ -149,6 +149,22 @@ def test_slots_are_counted_in_full_batches_alone(database: Database, job: Job) -
     assert (sizes.compared.only_first, sizes.compared.only_second) == (0, 3)
 
 
+def test_repeats_with_the_same_samples_in_the_same_slots_are_counted_once(
+    database: Database, job: Job
+) -> None:
+    given = [A, A, S, S, H, H]
+    with database.write.begin() as session:
+        first = rows.finished(session, job, given, batch_size=2)
+        rows.finished(session, job, [A] * 6, batch_size=2, repeat=2)
+        other = rows.finished(session, job, given, batch_size=2, repeat=3)
+        other.seed = 7
+        session.flush()
+        (found,) = position(session, Selection()).slots
+
+    assert found.runs == (first.id, other.id)
+    assert [(slot.right, slot.samples) for slot in found.slots] == [(6, 6), (0, 6)]
+
+
 def test_cases_are_filtered_and_paged(database: Database, job: Job) -> None:
     with database.write.begin() as session:
         first = rows.finished(session, job, [A, A, S, A, None, "joy"])

@@ -53,6 +53,9 @@ def compared(quoted: float | None, actual: float | None) -> dict[str, float | No
     return {"quoted": quoted, "actual": actual, "ratio": ratio}
 
 
+OVERHEAD = {"refused_share": 0.031, "requests": 12, "tokens": 4_100, "usd": 0.08}
+
+
 def figures(**changes: Any) -> dict[str, Any]:
     body = {
         "samples": 700,
@@ -62,19 +65,18 @@ def figures(**changes: Any) -> dict[str, Any]:
         "most_completion_tokens": 35_000,
         "usd": 1.2,
         "most_usd": 2.4,
-        "overhead": {"refused_share": 0.031, "requests": 12, "usd": 0.08},
+        "overhead": OVERHEAD,
     }
     return body | changes
 
 
 def quote(**changes: Any) -> dict[str, Any]:
-    overhead = {"refused_share": 0.031, "requests": 12, "usd": 0.08, "of": "task", "past_runs": 2}
     kind = {
         "model": "gpt-4o",
         "condition": run()["condition"],
         "batch_size": 20,
         "repeats": 1,
-        "overhead": overhead,
+        "overhead": {**OVERHEAD, "of": "task", "past_runs": 2},
     }
     model = {
         "model": "gpt-4o",
