@@ -167,6 +167,16 @@ class Prices(Spec):
 
     input_per_mtok: float = Field(ge=0)
     output_per_mtok: float = Field(ge=0)
+    batch_discount: float = Field(
+        0.5, ge=0, le=1, description="The part of these that calls in batches cost"
+    )
+
+    @property
+    def in_batches(self) -> Self:
+        """Return what calls in batches cost."""
+        each = {"input_per_mtok": self.input_per_mtok, "output_per_mtok": self.output_per_mtok}
+        cut = {name: price * self.batch_discount for name, price in each.items()}
+        return self.model_copy(update=cut)
 
 
 class Auth(Spec):
