@@ -1,17 +1,20 @@
 """How far jobs and runs have got, in the figures that lists and details show."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import batches
+from core import batches, standings
 from core.rules import batches as rules
+from core.rules import waiting
 from core.rules.specs import DatasetSpec
 from core.rules.states import Status
+from core.standings import ModelStanding
 from core.tables import Batch, Dataset, Job, Model, Run
 from core.vocabulary import Dispatch
 
@@ -52,6 +55,8 @@ class JobDetail:
     runs: Sequence[RunDetail]
     batches: Sequence[Batch]
     """Those under way, the oldest first."""
+    standings: Mapping[UUID, ModelStanding]
+    """How the models stand that its runs are asked of now."""
 
 
 def of_runs(session: Session, found: Sequence[Run]) -> list[RunDetail]:
@@ -89,8 +94,10 @@ def of_jobs(session: Session, found: Sequence[Job]) -> list[JobDetail]:
         if detail.run.job_id is not None:
             by_job[detail.run.job_id].append(detail)
     open_batches = batches.open_of(session, [job.id for job in found])
+    asked = {run.model_id for run in runs if run.status is Status.RUNNING and run.model_id}
+    standing = standings.of_models(session, asked)
     return [
-        JobDetail(job, by_job[job.id][0].dataset, by_job[job.id], open_batches[job.id])
+        JobDetail(job, by_job[job.id][0].dataset, by_job[job.id], open_batches[job.id], standing)
         for job in found
     ]
 
@@ -105,16 +112,39 @@ def pending(run: Run) -> int:
     return run.samples - run.answered - run.refused - run.unparsed - run.failed
 
 
-def eta_seconds(
-    runs: Sequence[RunDetail], under_way: Sequence[Batch], *, now: datetime
-) -> float | None:
+def eta_seconds(detail: JobDetail, *, now: datetime) -> float | None:
     """Return the seconds a job still needs, or None where that is not known.
 
-    At the pace it has kept; or, while files of it are at a provider, until the last is through.
+    At the pace it has kept, and no sooner than limits a day allow; or, while files of it are at a
+    provider, until the last is through.
     """
-    if any(d.run.dispatch is Dispatch.BATCH for d in runs):
-        return _eta_of_batches(under_way, now=now)
-    return _eta_online(runs, now=now)
+    if any(d.run.dispatch is Dispatch.BATCH for d in detail.runs):
+        return _eta_of_batches(detail.batches, now=now)
+    paced, days = _eta_online(detail.runs, now=now), _days_s(detail, now)
+    return max(paced or 0.0, days) if days else paced
+
+
+def waits(detail: JobDetail, *, now: datetime) -> str | None:
+    """Return what a running job waits for, where its models have no room for long."""
+    if detail.job.status is not Status.RUNNING:
+        return None
+    found = [standing.wait(now) for standing in detail.standings.values()]
+    resting = [wait for wait in found if wait is not None]
+    if not resting or len(resting) < len(found):
+        return None
+    first, days = min(resting, key=lambda wait: wait.until), _days_s(detail, now)
+    ends_at = now + timedelta(seconds=days) if days else None
+    return waiting.waits(first.until, first.reason, ends_at)
+
+
+def _days_s(detail: JobDetail, now: datetime) -> float:
+    """Return the seconds that limits a day make a job take at least; 0: they do not matter."""
+    spans = [0.0]
+    for model_id, standing in detail.standings.items():
+        going = [d.run for d in detail.runs if d.run.model_id == model_id]
+        left = sum(math.ceil(pending(run) / run.batch_size) for run in going if run.batch_size)
+        spans.append(standing.days_s(left, now))
+    return max(spans)
 
 
 def _eta_of_batches(under_way: Sequence[Batch], *, now: datetime) -> float | None:

@@ -22,6 +22,7 @@ from core.settling import Settlement
 from worker.call import Built, Call
 from worker.contexts import inputs_of, of_run
 from worker.engine import Engine
+from worker.sights import watched
 from worker.turnstile import GivenBack, Turnstile
 from worker.upkeep import tidy
 
@@ -64,14 +65,14 @@ class Slice:
         self._wake = wake
         self._woke_at = float("-inf")
         self._model_id = model_id
-        self._turnstile = Turnstile(engine, model_id, model, SLICE_S)
+        self.turnstile = Turnstile(engine, model_id, model, SLICE_S)
         self._lasts = timedelta(seconds=model.timeout_s + SLICE_S) + LEASE_MARGIN
         self._flow = engine.flows[model_id]
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> bool:
         """Lease and send until the time is over or nothing is due; tell whether nothing is."""
-        turnstile = self._turnstile
+        turnstile = self.turnstile
         while left := turnstile.left_s:
             ahead = self._flow.ahead(turnstile.granted, self._engine.loop.time())
             if turnstile.waiting > ahead // 2:
@@ -99,7 +100,7 @@ class Slice:
 
     async def finish(self) -> None:
         """Wait for the calls that are out; those that wait for room are given back."""
-        self._turnstile.close()
+        self.turnstile.close()
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -121,7 +122,7 @@ class Slice:
                 engine.contexts[run_id] = of_run(session, run_id)
         return [
             Call(
-                self._turnstile,
+                self.turnstile,
                 request,
                 engine.contexts[request.run_id],
                 [samples[sample] for sample in request.sample_ids],
@@ -199,7 +200,8 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
         model = await engine.in_thread(_spec, engine, model_id)
         await _restore(engine, model_id, model)
         slice_ = Slice(engine, model_id, model, wake)
-        drained = await slice_.run()
+        async with watched(slice_.turnstile):
+            drained = await slice_.run()
     finally:
         engine.leasing.discard(model_id)
     await slice_.finish()

@@ -91,10 +91,14 @@ class Turnstile:
         """Calls that are leased and have no room yet."""
         self.granted = 0
         """Calls that had room given so far."""
+        self.rests: Wait | None = None
+        """Why the slice ended early: there is no room for longer than it lasts."""
         self._deadline = engine.loop.time() + slice_s
         self._closed = False
         self._line: deque[Place] = deque()
         self._asking: asyncio.Task[None] | None = None
+        self._out = 0
+        """Calls that have room and are not over."""
         self._freed = asyncio.Event()
         self._thin = 0
         self._thinned = asyncio.Event()
@@ -171,6 +175,7 @@ class Turnstile:
             return 0.0
         for place, grant in zip(asked, reserved.grants, strict=False):
             self._line.popleft()
+            self._out += 1
             if place.room.done():
                 await self.back_out(grant)
             else:
@@ -178,11 +183,12 @@ class Turnstile:
         if reserved.wait is None:
             return 0.0
         wait = reserved.wait.delay_s
-        if wait > left:
-            self._rest(wait)
+        # A call that ends may give room back long before the wait is over.
+        if wait > left and not self._out:
+            self._rest(reserved.wait)
         else:
             self._freed.clear()
-            await _within(self._freed, wait)
+            await _within(self._freed, min(wait, left))
         return wait
 
     async def _reserve(self, costs: list[Cost]) -> Reserved:
@@ -205,10 +211,12 @@ class Turnstile:
         """Give room back that was not used."""
         with _forgiven():
             await self.engine.limiter.release(str(self.model_id), grant)
+        self._out -= 1
         self._freed.set()
 
     async def leave(self, grant: Grant, exchange: Exchange, reading: Reading) -> None:
         """Account for a call that is over, and learn from what the provider said."""
+        self._out -= 1
         with _forgiven():
             await self._account(grant, exchange, reading)
         self._freed.set()
@@ -248,9 +256,10 @@ class Turnstile:
         for key in keys:
             await limiter.reinstate(model, key)
 
-    def _rest(self, seconds: float) -> None:
+    def _rest(self, wait: Wait) -> None:
         """Let nothing more out: there is no room before the slice ends."""
-        until = self.engine.loop.time() + min(seconds, REST_S)
+        self.rests = wait
+        until = self.engine.loop.time() + min(wait.delay_s, REST_S)
         self.engine.resting[self.model_id] = until
         self.close()
 

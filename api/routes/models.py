@@ -17,7 +17,8 @@ from api.schemas.models import (
     Presets,
 )
 from api.schemas.problem import problems
-from core import canary, models, presets
+from api.schemas.standings import ModelDetail
+from core import canary, models, presets, standings
 from core.db import Database, utc_now
 from core.rules.specs import ModelSpec
 
@@ -55,10 +56,12 @@ def list_presets() -> Presets:
 
 
 @router.get("/{name}", summary="Show a model", responses=problems(404))
-def get_model(name: str, database: DatabaseDep) -> ModelOut:
-    """Return the model in use under a name."""
+def get_model(name: str, database: DatabaseDep) -> ModelDetail:
+    """Return the model in use under a name, with what its provider showed of its limits."""
     with database.read() as session:
-        return ModelOut.of(models.get(session, name))
+        model = models.get(session, name)
+        seen = standings.of_models(session, [model.id])[model.id]
+        return ModelDetail.show(model, seen, now=utc_now())
 
 
 @router.patch("/{name}", summary="Change a model", responses=problems(404))

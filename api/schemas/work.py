@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.schemas.batches import BatchOut
 from api.schemas.quotes import AgainstQuote
 from core import datasets
-from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
+from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total, waits
 from core.rules.money import dollars
 from core.rules.quotes import Quote
 from core.rules.states import RequestState, Status
@@ -141,7 +141,7 @@ class JobOut(BaseModel):
     cost: Cost
     quote: Quote = Field(description="As it was when the job was submitted")
     against_quote: AgainstQuote
-    reason: str | None = Field(description="Why it is paused or failed")
+    reason: str | None = Field(description="Why it is paused or failed, or what it waits for")
     batches: list[BatchOut] = Field(description="Files under way at the provider")
     runs: list[RunOut]
 
@@ -162,11 +162,11 @@ class JobOut(BaseModel):
             priority=job.priority,
             tags=job.submission["tags"],
             progress=Progress.of(runs),
-            eta_seconds=eta_seconds(runs, detail.batches, now=now),
+            eta_seconds=eta_seconds(detail, now=now),
             cost=Cost.of(runs),
             quote=quote,
             against_quote=AgainstQuote.of(job, quote, runs),
-            reason=reasons[0] if reasons else None,
+            reason=reasons[0] if reasons else waits(detail, now=now),
             batches=[BatchOut.of(batch) for batch in detail.batches],
             runs=[RunOut.of(d) for d in runs],
         )

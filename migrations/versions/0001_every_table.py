@@ -196,6 +196,42 @@ def upgrade() -> None:
         sa.UniqueConstraint("dataset_id", "name", name=op.f("uq_samples_dataset_id_name")),
     )
     op.create_table(
+        "standings",
+        sa.Column("model_id", sa.Uuid(), nullable=False),
+        sa.Column("credential", sa.String(length=4096), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "health",
+            sa.Enum(
+                "healthy",
+                "throttled",
+                "exhausted",
+                "revoked",
+                name="health",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("in_flight", sa.Integer(), nullable=False),
+        sa.Column("concurrency", sa.Integer(), nullable=False),
+        sa.Column("rpm_used", sa.Integer(), nullable=False),
+        sa.Column("tpm_used", sa.Integer(), nullable=False),
+        sa.Column("rpd_used", sa.Integer(), nullable=False),
+        sa.Column("rpm_told", sa.Integer(), nullable=True),
+        sa.Column("tpm_told", sa.Integer(), nullable=True),
+        sa.Column("rpd_told", sa.Integer(), nullable=True),
+        sa.Column("waits_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("waits_for", sa.String(length=500), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["models.id"], name=op.f("fk_standings_model_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("model_id", "credential", name=op.f("pk_standings")),
+    )
+    op.create_table(
         "batches",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("job_id", sa.Uuid(), nullable=False),
@@ -698,6 +734,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("batches")
+    op.drop_table("standings")
     op.drop_table("samples")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_jobs_created_at"))
