@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core import datasets, models, quotes, runs, templates
 from core.errors import InvalidInput
+from core.rules.batches import check_dispatch
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.submissions import MAX_RUNS, Submission, batch_sizes, expand
 from core.tables import Dataset, Job, Model, Run, Template
@@ -67,6 +68,7 @@ def _runs(session: Session, job: Job, dataset: Dataset, submission: Submission) 
             seed=submission.seed,
             batch_size=kind.batch_size,
             batch_asked=kind.batch_asked,
+            dispatch=submission.dispatch,
             samples_of=submission.samples_of,
             samples=min(submission.sample_limit or pool, pool),
             created_at=job.created_at,
@@ -78,6 +80,8 @@ def _runs(session: Session, job: Job, dataset: Dataset, submission: Submission) 
 def _kinds(session: Session, dataset: Dataset, submission: Submission) -> list[Kind]:
     """Return the kinds of runs, in a stable order. Raises InvalidInput for too many runs."""
     chosen = [models.get(session, name) for name in dict.fromkeys(submission.models)]
+    for model in chosen:
+        check_dispatch(submission.dispatch, model.name, model.spec["wire"])
     spec = DatasetSpec.model_validate(dataset.spec)
     conditions = expand(submission.conditions, spec.modality, spec.frames)
     crossed = [

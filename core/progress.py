@@ -8,9 +8,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import batches
+from core.rules import batches as rules
 from core.rules.specs import DatasetSpec
 from core.rules.states import Status
-from core.tables import Dataset, Job, Model, Run
+from core.tables import Batch, Dataset, Job, Model, Run
+from core.vocabulary import Dispatch
 
 COUNTS = (
     "samples",
@@ -47,6 +50,8 @@ class JobDetail:
     job: Job
     dataset: Dataset
     runs: Sequence[RunDetail]
+    batches: Sequence[Batch]
+    """Those under way, the oldest first."""
 
 
 def of_runs(session: Session, found: Sequence[Run]) -> list[RunDetail]:
@@ -83,7 +88,11 @@ def of_jobs(session: Session, found: Sequence[Job]) -> list[JobDetail]:
     for detail in of_runs(session, runs):
         if detail.run.job_id is not None:
             by_job[detail.run.job_id].append(detail)
-    return [JobDetail(job, by_job[job.id][0].dataset, by_job[job.id]) for job in found]
+    open_batches = batches.open_of(session, [job.id for job in found])
+    return [
+        JobDetail(job, by_job[job.id][0].dataset, by_job[job.id], open_batches[job.id])
+        for job in found
+    ]
 
 
 def total(runs: Iterable[RunDetail], name: str) -> int:
@@ -96,8 +105,38 @@ def pending(run: Run) -> int:
     return run.samples - run.answered - run.refused - run.unparsed - run.failed
 
 
-def eta_seconds(runs: Iterable[RunDetail], *, now: datetime) -> float | None:
-    """Return the seconds a job still needs at the pace it has kept, or None if none is known.
+def eta_seconds(
+    runs: Sequence[RunDetail], under_way: Sequence[Batch], *, now: datetime
+) -> float | None:
+    """Return the seconds a job still needs, or None where that is not known.
+
+    At the pace it has kept; or, while files of it are at a provider, until the last is through.
+    """
+    if any(d.run.dispatch is Dispatch.BATCH for d in runs):
+        return _eta_of_batches(under_way, now=now)
+    return _eta_online(runs, now=now)
+
+
+def _eta_of_batches(under_way: Sequence[Batch], *, now: datetime) -> float | None:
+    """Return the seconds until the last batch is through; None while one is on no way yet."""
+    spans = [
+        None
+        if batch.submitted_at is None
+        else rules.eta_seconds(
+            lines=batch.lines,
+            ended=batch.completed + batch.failed,
+            submitted_at=batch.submitted_at,
+            expires_at=batch.expires_at,
+            now=now,
+        )
+        for batch in under_way
+    ]
+    known = [span for span in spans if span is not None]
+    return max(known) if known and len(known) == len(spans) else None
+
+
+def _eta_online(runs: Iterable[RunDetail], *, now: datetime) -> float | None:
+    """Return the seconds that calls one by one still need, or None if no pace is known.
 
     The pace is that of its running runs since their first call; runs still to come are counted
     at the same pace.

@@ -16,7 +16,7 @@ from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import Status
 from core.rules.work import Asking, Past, Scope, work_of
 from core.tables import Attempt, Dataset, Job, Model, Run, Template
-from core.vocabulary import Result
+from core.vocabulary import Dispatch, Result
 
 TIMED = 100
 """Answers whose latency is averaged: the last ones of a model's latest run."""
@@ -86,7 +86,7 @@ def _of_runs(
     for alike in kinds.values():
         run = alike[0]
         asking = Asking(
-            model,
+            _as_sent(model, run.dispatch),
             Condition.model_validate(run.condition),
             session.get_one(Template, run.template_id).text,
             labels,
@@ -99,6 +99,13 @@ def _of_runs(
             each.expected_prompt_tokens = work.expected.prompt_tokens
             each.expected_completion_tokens = work.expected.completion_tokens
     return quoted
+
+
+def _as_sent(model: ModelSpec, dispatch: Dispatch) -> ModelSpec:
+    """Return a model at what its calls cost when they are sent so."""
+    if dispatch is not Dispatch.BATCH or model.prices is None:
+        return model
+    return model.model_copy(update={"prices": model.prices.in_batches})
 
 
 def _past(session: Session, dataset: Dataset, models: Collection[UUID]) -> dict[UUID, Past]:
@@ -141,7 +148,12 @@ def _latency(session: Session, model_id: UUID) -> float | None:
     )
     last = (
         select(Attempt.latency_s)
-        .where(Attempt.run_id == latest.scalar_subquery(), Attempt.result == Result.ANSWERED)
+        .where(
+            Attempt.run_id == latest.scalar_subquery(),
+            Attempt.result == Result.ANSWERED,
+            # A line of a batch takes as long as its file.
+            Attempt.batch_id.is_(None),
+        )
         .order_by(Attempt.id.desc())
         .limit(TIMED)
         .subquery()

@@ -14,7 +14,7 @@ from core.paging import Key, Slice, fetch
 from core.rules.planning import shuffled
 from core.rules.states import ENDED, OPEN_REQUEST, RequestState, Status, run_sources
 from core.tables import Attempt, Prediction, Request, Run, Sample, Score
-from core.vocabulary import Cause, Outcome
+from core.vocabulary import Cause, Dispatch, Outcome
 
 ABOUT = (Sample.name, Sample.target, Sample.target_number)
 """What a list of predictions tells of their samples."""
@@ -195,10 +195,12 @@ def plan(session: Session, run: Run, ids: NDArray[np.int64], *, at: int, now: da
 
 def _enqueue(session: Session, run: Run, ids: Sequence[int], *, cause: Cause, now: datetime) -> int:
     """Insert requests of `batch_size` samples each; return how many."""
+    state = RequestState.WAITING if run.dispatch is Dispatch.BATCH else RequestState.DUE
     rows = [
         {
             "run_id": run.id,
             "cause": cause,
+            "state": state,
             "sample_ids": ids[start : start + run.batch_size],
             "not_before": now,
             "created_at": now,

@@ -16,7 +16,7 @@ from core.db import table
 from core.leases import Leased
 from core.rules.classes import rank
 from core.rules.readings import Answer
-from core.rules.states import RequestState, Status
+from core.rules.states import UNSENT, RequestState, Status
 from core.rules.strategy import BREAKER, Child, Verdict
 from core.tables import Prediction, Request, Run
 from core.vocabulary import Outcome, Result
@@ -211,7 +211,7 @@ def _advance(session: Session, live: Sequence[Settlement], ended: set[UUID]) -> 
 def _request_row(s: Settlement, *, cancelled: bool) -> dict[str, Any]:
     """Return the columns of a request after a verdict."""
     state, asked = s.verdict.state, s.request.asked
-    if cancelled and state in {RequestState.DUE, RequestState.SPLIT}:
+    if cancelled and state in UNSENT | {RequestState.SPLIT}:
         state = RequestState.CANCELLED
     return {
         "request": s.request.id,
@@ -223,7 +223,7 @@ def _request_row(s: Settlement, *, cancelled: bool) -> dict[str, Any]:
         "throttles": asked.throttles + s.verdict.throttled,
         "refusals": asked.refusals + s.verdict.refused,
         "reason": s.reason,
-        "finished_at": None if state is RequestState.DUE else s.at,
+        "finished_at": None if state in UNSENT else s.at,
     }
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import uvicorn
 
 from api.main import create_app
-from core import rescue
+from core import batches, rescue
 from core.db import Database, utc_now
 from core.errors import Conflict, NotReady
 from core.settings import Settings
@@ -128,4 +128,5 @@ def _prepare(settings: Settings) -> None:
     database = Database.at(settings.database)
     with database.write.begin() as session:
         rescue.rescue(session, expired_before=None, jitter=0.0, now=utc_now())
+        batches.let_all_go(session)
     database.close()

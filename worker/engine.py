@@ -36,6 +36,7 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self.database = Database.at(settings.database)
+        self.scratch = settings.data / "scratch" / "batches"
         self.store = MediaStore(settings.media)
         self.limiter = create_limiter(settings.broker)
         self.client = ProviderClient()

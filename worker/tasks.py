@@ -1,13 +1,16 @@
 """The Celery tasks: shells around planning, dispatch and the tick."""
 
+from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from celery import Celery
 
-from core import leases, runs
-from core.db import utc_now
-from worker.app import DISPATCH, PLAN, STALE_S, TICK
+from core import batches, leases, runs
+from core.db import Database, utc_now
+from worker.app import ADVANCE, DISPATCH, GATHER, PLAN, STALE_S, TICK
+from worker.batches import advance, gather
 from worker.dispatch import dispatch
 from worker.engine import Engine
 from worker.planner import plan
@@ -20,8 +23,8 @@ def register(app: Celery, engine: Engine) -> None:
     Each is safe to deliver any number of times, late, twice at once, or never.
     """
 
-    def wake(name: str, key: UUID) -> None:
-        app.send_task(name, [str(key)], expires=STALE_S)
+    def wake(name: str, *keys: UUID) -> None:
+        app.send_task(name, [str(key) for key in keys], expires=STALE_S)
 
     @app.task(name=PLAN)
     def plan_run(run_id: str) -> None:
@@ -36,15 +39,29 @@ def register(app: Celery, engine: Engine) -> None:
         key = UUID(model_id)
         engine.run(dispatch(engine, key, partial(wake, DISPATCH, key)))
 
+    @app.task(name=GATHER)
+    def gather_batch(job_id: str, model_id: str) -> None:
+        gather(engine, UUID(job_id), UUID(model_id))
+
+    @app.task(name=ADVANCE)
+    def advance_batch(batch_id: str) -> None:
+        advance(engine, UUID(batch_id))
+
     @app.task(name=TICK)
     def tick() -> None:
-        if quiet(engine.database):
-            return
-        tidy(engine.database, now=utc_now())
-        with engine.database.read() as session:
-            unplanned = runs.unplanned(session)
-            due = leases.models_due(session, now=utc_now())
-        for run_id in unplanned:
-            wake(PLAN, run_id)
-        for model_id in due:
-            wake(DISPATCH, model_id)
+        for name, *keys in work_due(engine.database, now=utc_now()):
+            wake(name, *keys)
+
+
+def work_due(database: Database, *, now: datetime) -> list[tuple[Any, ...]]:
+    """Tidy up, and return what else there is to do: names of Celery tasks, each with its ids."""
+    if quiet(database):
+        return []
+    tidy(database, now=now)
+    with database.read() as session:
+        return [
+            *((PLAN, run) for run in runs.unplanned(session)),
+            *((DISPATCH, model) for model in leases.models_due(session, now=now)),
+            *((GATHER, job, model) for job, model in batches.gatherable(session, now=now)),
+            *((ADVANCE, batch) for batch in batches.due(session, now=now)),
+        ]

@@ -3,7 +3,7 @@
 import random
 from datetime import datetime
 
-from core import closing, jobs, leases, rescue, runs
+from core import batches, closing, jobs, leases, rescue, runs
 from core.db import Database
 
 LEFTOVERS = 20_000
@@ -11,9 +11,11 @@ LEFTOVERS = 20_000
 
 
 def quiet(database: Database) -> bool:
-    """Tell whether there is nothing to move; two looks, since it is asked every second."""
+    """Tell whether there is nothing to move; few looks, since it is asked every second."""
     with database.read() as session:
-        return not (runs.any_open(session) or leases.has_leftovers(session))
+        return not (
+            runs.any_open(session) or leases.has_leftovers(session) or batches.any_open(session)
+        )
 
 
 def tidy(database: Database, *, now: datetime) -> None:

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Body, Header, Request, Response, status
 
 from api.deps import DatabaseDep, NudgeDep, PageDep
 from api.schemas.base import Page
+from api.schemas.batches import BatchOut
 from api.schemas.problem import problems
 from api.schemas.work import EXAMPLE, JobOut
-from core import jobs, progress
+from core import batches, jobs, progress
 from core.db import Database, utc_now
 from core.rules.quotes import Quote
 from core.rules.states import Status
@@ -68,6 +69,15 @@ def list_jobs(database: DatabaseDep, page: PageDep, status: Status | None = None
 def get_job(job_id: UUID, database: DatabaseDep) -> JobOut:
     """Return a job, its runs and how far they have got."""
     return _shown(database, job_id)
+
+
+@router.get("/{job_id}/batches", summary="List a job's batches", responses=problems(404))
+def list_batches(job_id: UUID, database: DatabaseDep, page: PageDep) -> Page[BatchOut]:
+    """Return the files of a job at its providers, the latest first, those that are over too."""
+    with database.read() as session:
+        job = jobs.get(session, job_id)
+        found = batches.page(session, job.id, after=page.after, limit=page.limit)
+    return Page.of(found, BatchOut.of)
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", responses=problems(404, 409))

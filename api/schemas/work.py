@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas.batches import BatchOut
 from api.schemas.quotes import AgainstQuote
 from core import datasets
 from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
@@ -15,7 +16,7 @@ from core.rules.quotes import Quote
 from core.rules.states import RequestState, Status
 from core.rules.submissions import MAX_INT
 from core.tables import Prediction, Request
-from core.vocabulary import Cause, Origin, Outcome
+from core.vocabulary import Cause, Dispatch, Origin, Outcome
 
 EXAMPLE: dict[str, Any] = {
     "dataset": "demo-faces",
@@ -87,6 +88,7 @@ class RunOut(BaseModel):
     batch_asked: int | None = Field(
         description="As the job asked, before the model bounded it; null: by modality"
     )
+    dispatch: Dispatch
     status: Status
     reason: str | None
     created_at: datetime
@@ -111,6 +113,7 @@ class RunOut(BaseModel):
             samples_of=run.samples_of,
             batch_size=run.batch_size,
             batch_asked=run.batch_asked,
+            dispatch=run.dispatch,
             status=run.status,
             reason=run.reason,
             created_at=run.created_at,
@@ -130,6 +133,7 @@ class JobOut(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    dispatch: Dispatch = Field(description="`batch`: in files, through the provider's batch mode")
     priority: int
     tags: dict[str, str]
     progress: Progress
@@ -138,6 +142,7 @@ class JobOut(BaseModel):
     quote: Quote = Field(description="As it was when the job was submitted")
     against_quote: AgainstQuote
     reason: str | None = Field(description="Why it is paused or failed")
+    batches: list[BatchOut] = Field(description="Files under way at the provider")
     runs: list[RunOut]
 
     @classmethod
@@ -153,14 +158,16 @@ class JobOut(BaseModel):
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
+            dispatch=job.submission.get("dispatch", Dispatch.ONLINE),
             priority=job.priority,
             tags=job.submission["tags"],
             progress=Progress.of(runs),
-            eta_seconds=eta_seconds(runs, now=now),
+            eta_seconds=eta_seconds(runs, detail.batches, now=now),
             cost=Cost.of(runs),
             quote=quote,
             against_quote=AgainstQuote.of(job, quote, runs),
             reason=reasons[0] if reasons else None,
+            batches=[BatchOut.of(batch) for batch in detail.batches],
             runs=[RunOut.of(d) for d in runs],
         )
 

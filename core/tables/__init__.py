@@ -1,5 +1,6 @@
 """The tables of the database."""
 
+from core.tables.batches import Batch
 from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
 from core.tables.work import Job, Request, Run
@@ -7,6 +8,7 @@ from core.tables.work import Job, Request, Run
 __all__ = [
     "ApiKey",
     "Attempt",
+    "Batch",
     "Dataset",
     "Job",
     "KeptAnswer",
