@@ -13,6 +13,10 @@ DEFAULT_LATENCY_S = 10.0
 hosted model takes for twenty small images. It matters only where concurrency is scarce."""
 
 
+ASSUMED_CONCURRENCY = 32
+"""Calls under way that are assumed where their best number is still to be found."""
+
+
 class Bound(StrEnum):
     """The limit that decides how long a job takes."""
 
@@ -96,7 +100,8 @@ def _spans(load: Load, pacing: Pacing) -> list[Span]:
     """Return how long each limit alone would take, those that are known."""
     limits, credentials = pacing.limits, pacing.credentials
     latency = DEFAULT_LATENCY_S if pacing.latency_s is None else pacing.latency_s
-    rounds = math.ceil(load.requests / (limits.concurrency * credentials))
+    at_once = (limits.concurrency or ASSUMED_CONCURRENCY) * credentials
+    rounds = math.ceil(load.requests / at_once)
     spans = [Span(rounds * latency, Bound.CONCURRENCY)]
     for amount, limit, bound in (
         (load.requests, limits.rpm, Bound.RPM),

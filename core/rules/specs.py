@@ -147,7 +147,12 @@ class Limits(Spec):
     rpm: int | None = Field(None, gt=0, description="Requests a minute")
     tpm: int | None = Field(None, gt=0, description="Tokens a minute")
     rpd: int | None = Field(None, gt=0, description="Requests a day")
-    concurrency: int = Field(32, gt=0, le=2000, description="Requests under way at once")
+    concurrency: int | None = Field(
+        None,
+        gt=0,
+        le=2000,
+        description="Requests under way at once; null: found, up to 256",
+    )
 
 
 class Capabilities(Spec):
