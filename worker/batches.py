@@ -27,10 +27,10 @@ from core.rules.readings import Reading
 from core.rules.specs import ModelSpec
 from core.tables import Batch
 from core.vocabulary import Result
-from worker.batch_files import CHANGED, PART, READY, fill, rebuild
+from worker.batch_files import CHANGED, fill, rebuild
 from worker.engine import Engine
 from worker.harvest import harvest
-from worker.held import HOLD, Held, Interrupted, Lost, new_token
+from worker.held import HOLD, READY, Held, Interrupted, Lost, new_token
 from worker.turnstile import Turnstile
 
 log = structlog.get_logger()
@@ -178,7 +178,6 @@ def _uploaded(held: Held) -> str | None:
     if not path.exists():
         rebuild(held)
     if not held.batch.lines:
-        path.unlink()
         return None
     file_id = held.call(lambda api: api.upload(path, f"gerbench-{held.batch.id}.jsonl"))
     held.note(file_id=file_id)
@@ -197,7 +196,6 @@ def _submitted(held: Held, remote: RemoteBatch) -> None:
         tries=0,
         reason=None,
     )
-    held.file(READY).unlink(missing_ok=True)
     held.let_go(SOON)
 
 
@@ -214,8 +212,6 @@ def _not_created(held: Held, reading: Reading) -> None:
         turnstile = Turnstile(held.engine, held.batch.model_id, held.model, 0.0)
         held.engine.run(turnstile.revoke(held.batch.credential, reason or ""))
         ending = Ending.CANCELLED
-    for kind in (READY, PART):
-        held.file(kind).unlink(missing_ok=True)
     held.move(BatchState.HARVESTING, ending=ending, reason=reason)
 
 

@@ -100,6 +100,16 @@ def test_every_sample_is_answered_at_half_the_price(engine: Engine, serve: Serve
     assert run.lost_nano == 0
 
 
+def test_the_responses_api_has_a_batch_mode_too(engine: Engine, serve: Serve) -> None:
+    endpoint = serve()
+
+    run = finish(engine, submit_batch(engine, endpoint.base_url, wire="openai-responses"))
+
+    assert (run.status, run.answered) == ("completed", SAMPLES)
+    assert set(billed(endpoint).values()) == {1}
+    assert run.cost_nano > 0
+
+
 def test_a_result_line_is_kept_verbatim(engine: Engine, serve: Serve) -> None:
     finish(engine, submit_batch(engine, serve().base_url))
 
@@ -120,6 +130,7 @@ def test_a_result_line_is_kept_verbatim(engine: Engine, serve: Serve) -> None:
         ({"missing_share": 1.0}, "missing"),
         ({"length_share": 0.5, "seed": 2}, "length"),
         ({"refuse_share": 0.5, "refusal_form": "http", "seed": 3}, "refusal"),
+        ({"truncate_json_share": 0.5, "seed": 1}, "planned"),
     ],
     ids=str,
 )
