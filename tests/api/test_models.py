@@ -28,6 +28,8 @@ def test_three_fields_are_enough(client: TestClient) -> None:
     shown = response.json()
     assert shown.pop("created_at").endswith("Z")
     assert shown == {
+        "standing": [],
+        "advice": [],
         **MINIMAL,
         "wire": "openai-chat",
         "query": {},

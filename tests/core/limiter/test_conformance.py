@@ -594,8 +594,9 @@ async def test_429_of_a_day_is_slept_out_and_then_tried_one_at_a_time(bench: Ben
     await bench.settle(first)
 
     assert wait.delay_s == pytest.approx(5 * HOUR, abs=0.1)
-    assert wait.reason.startswith("key is throttled until ")
-    assert (second.reason, second.delay_s) == ("requests per day", pytest.approx(0.25, abs=1e-5))
+    assert wait.reason == "requests per day"
+    assert second.reason == "requests per day"
+    assert second.delay_s == pytest.approx(0.25, abs=1e-5)
     await bench.grant(horizon=1)
 
 
