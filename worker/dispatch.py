@@ -22,7 +22,6 @@ from core.settling import Settlement
 from worker.call import Built, Call
 from worker.contexts import inputs_of, of_run
 from worker.engine import Engine
-from worker.sights import watched
 from worker.turnstile import GivenBack, Turnstile
 from worker.upkeep import tidy
 
@@ -65,14 +64,14 @@ class Slice:
         self._wake = wake
         self._woke_at = float("-inf")
         self._model_id = model_id
-        self.turnstile = Turnstile(engine, model_id, model, SLICE_S)
+        self._turnstile = Turnstile(engine, model_id, model, SLICE_S)
         self._lasts = timedelta(seconds=model.timeout_s + SLICE_S) + LEASE_MARGIN
         self._flow = engine.flows[model_id]
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> bool:
         """Lease and send until the time is over or nothing is due; tell whether nothing is."""
-        turnstile = self.turnstile
+        turnstile = self._turnstile
         while left := turnstile.left_s:
             ahead = self._flow.ahead(turnstile.granted, self._engine.loop.time())
             if turnstile.waiting > ahead // 2:
@@ -100,7 +99,7 @@ class Slice:
 
     async def finish(self) -> None:
         """Wait for the calls that are out; those that wait for room are given back."""
-        self.turnstile.close()
+        self._turnstile.close()
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -122,7 +121,7 @@ class Slice:
                 engine.contexts[run_id] = of_run(session, run_id)
         return [
             Call(
-                self.turnstile,
+                self._turnstile,
                 request,
                 engine.contexts[request.run_id],
                 [samples[sample] for sample in request.sample_ids],
@@ -198,16 +197,16 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
     engine.leasing.add(model_id)
     try:
         model = await engine.in_thread(_spec, engine, model_id)
+        engine.called[model_id] = model
         await _restore(engine, model_id, model)
         slice_ = Slice(engine, model_id, model, wake)
-        async with watched(slice_.turnstile):
-            drained = await slice_.run()
+        drained = await slice_.run()
     finally:
         engine.leasing.discard(model_id)
     await slice_.finish()
     if drained:
         # Runs may have come to their end; the next tick would see it a second later.
-        await engine.in_thread(partial(tidy, engine.database, now=utc_now()))
+        engine.rescued += await engine.in_thread(partial(tidy, engine.database, now=utc_now()))
 
 
 def _spec(engine: Engine, model_id: UUID) -> ModelSpec:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from core.providers.adapters import adapter_for
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import ModelSpec
+from core.rules.standings import Want
 from core.vocabulary import Result
 from worker.engine import Engine
 
@@ -91,8 +93,6 @@ class Turnstile:
         """Calls that are leased and have no room yet."""
         self.granted = 0
         """Calls that had room given so far."""
-        self.rests: Wait | None = None
-        """Why the slice ended early: there is no room for longer than it lasts."""
         self._deadline = engine.loop.time() + slice_s
         self._closed = False
         self._line: deque[Place] = deque()
@@ -181,11 +181,14 @@ class Turnstile:
             else:
                 place.room.set_result(grant)
         if reserved.wait is None:
+            self.engine.wants.pop(self.model_id, None)
             return 0.0
         wait = reserved.wait.delay_s
+        until = utc_now() + timedelta(seconds=wait)
+        self.engine.wants[self.model_id] = Want(until=until, reason=reserved.wait.reason)
         # A call that ends may give room back long before the wait is over.
         if wait > left and not self._out:
-            self._rest(reserved.wait)
+            self._rest(wait)
         else:
             self._freed.clear()
             await _within(self._freed, min(wait, left))
@@ -256,10 +259,9 @@ class Turnstile:
         for key in keys:
             await limiter.reinstate(model, key)
 
-    def _rest(self, wait: Wait) -> None:
+    def _rest(self, seconds: float) -> None:
         """Let nothing more out: there is no room before the slice ends."""
-        self.rests = wait
-        until = self.engine.loop.time() + min(wait.delay_s, REST_S)
+        until = self.engine.loop.time() + min(seconds, REST_S)
         self.engine.resting[self.model_id] = until
         self.close()
 

@@ -19,9 +19,10 @@ from api.schemas.models import (
 )
 from api.schemas.problem import problems
 from api.schemas.standings import ModelDetail
-from core import canary, models, presets, standings
+from core import canary, models, presets, workers
 from core.db import Database, utc_now
 from core.rules.specs import ModelSpec
+from core.rules.standings import ModelStanding
 from core.tables import Model
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -100,5 +101,5 @@ def _spec(database: Database, name: str) -> ModelSpec:
 def _shown(session: Session, model: Model) -> ModelDetail:
     """Return a model with what its provider showed of its limits."""
     session.flush()
-    seen = standings.of_models(session, [model.id])[model.id]
-    return ModelDetail.show(model, seen, now=utc_now())
+    standing = workers.standings(session, [model.id]).get(model.id, ModelStanding())
+    return ModelDetail.show(model, standing, now=utc_now())

@@ -3,8 +3,8 @@
 from core.tables.batches import Batch
 from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
-from core.tables.standings import Standing
 from core.tables.work import Job, Request, Run
+from core.tables.workers import Standing, Worker
 
 __all__ = [
     "ApiKey",
@@ -21,4 +21,5 @@ __all__ = [
     "Score",
     "Standing",
     "Template",
+    "Worker",
 ]

@@ -1,11 +1,8 @@
-"""What a job that sleeps for a limit says, and what people are offered where limits differ."""
+"""What people are told where a provider allows something else than is configured."""
 
-import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
-from core.rules.limits import DAY_S, MINUTE_S
 from core.rules.specs import Limits
 
 NAMES = {"rpm": "requests a minute", "tpm": "tokens a minute", "rpd": "requests a day"}
@@ -18,15 +15,6 @@ class Told(NamedTuple):
     rpm: int | None
     tpm: int | None
     rpd: int | None
-
-
-class Day(NamedTuple):
-    """A limit a day, of all credentials together."""
-
-    limit: int
-    used: int
-    resets_in_s: float
-    """Until there is room again, once all is used."""
 
 
 def advice(name: str, configured: Limits, told: Iterable[Told]) -> list[str]:
@@ -60,26 +48,3 @@ def _differs(name: str, limit: str, configured: Limits, told: Sequence[Told]) ->
             f" To use more: gerbench models change {name} --{limit} {least}"
         )
     return None
-
-
-def days_s(requests: int, day: Day, rpm: int | None) -> float:
-    """Return the seconds until so many requests are sent, as far as a limit a day decides.
-
-    0 where today's room is enough. `rpm` is that of all credentials together, for the last day.
-    """
-    over = requests - max(0, day.limit - day.used)
-    if over <= 0:
-        return 0.0
-    further = math.ceil(over / day.limit) - 1
-    last = over - further * day.limit
-    return day.resets_in_s + further * DAY_S + (last / rpm * MINUTE_S if rpm else 0.0)
-
-
-def waits(until: datetime, what: str, ends_at: datetime | None) -> str:
-    """Return what a job says that sleeps until there is room."""
-    end = "" if ends_at is None else f"; it ends about {_moment(ends_at)}"
-    return f"waiting until {_moment(until)}: {what}{end}"
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

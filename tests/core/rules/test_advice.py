@@ -1,30 +1,7 @@
-from datetime import UTC, datetime
-
 import pytest
 
+from core.rules.advice import Told, advice
 from core.rules.specs import Limits
-from core.rules.waiting import Day, Told, advice, days_s, waits
-
-DAY, NOON = 86_400.0, datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("requests", "day", "rpm", "seconds"),
-    [
-        (70, Day(100, 30, 500.0), None, 0.0),
-        (71, Day(100, 30, 500.0), None, 500.0),
-        (170, Day(100, 30, 500.0), None, 500.0),
-        # Three days: what is left of this one, a whole one, and 100 of the third at 50 a minute.
-        (270, Day(100, 30, 500.0), 50, 500.0 + DAY + 120.0),
-        (300, Day(100, 100, 500.0), 50, 500.0 + 2 * DAY + 120.0),
-        # More was used than the limit allows, since it was lowered.
-        (1, Day(100, 130, 500.0), None, 500.0),
-    ],
-)
-def test_a_limit_a_day_says_when_a_job_ends(
-    requests: int, day: Day, rpm: int | None, seconds: float
-) -> None:
-    assert days_s(requests, day, rpm) == pytest.approx(seconds)
 
 
 def test_a_limit_told_to_be_lower_is_said_to_be_kept() -> None:
@@ -59,15 +36,3 @@ def test_a_limit_told_to_be_higher_is_offered_and_not_taken() -> None:
 )
 def test_what_agrees_or_is_not_known_needs_no_advice(configured: Limits, told: list[Told]) -> None:
     assert advice("m", configured, told) == []
-
-
-def test_a_job_that_sleeps_says_for_what_until_when_and_when_it_ends() -> None:
-    end = datetime(2026, 11, 27, tzinfo=UTC)
-
-    assert waits(NOON, "requests per day", None) == (
-        "waiting until 2026-11-24 12:00:00 UTC: requests per day"
-    )
-    assert waits(NOON, "requests per day", end) == (
-        "waiting until 2026-11-24 12:00:00 UTC: requests per day;"
-        " it ends about 2026-11-27 00:00:00 UTC"
-    )
