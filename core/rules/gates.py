@@ -102,7 +102,9 @@ class Gate(Word):
         """Replies in a row that fit a bucket."""
 
     def opens(self, now: float, amount: float, rate: float, burst: float) -> float:
-        """Return the first moment at which an amount may go."""
+        """Return the first moment at which an amount may go: at once, if so much surely remains."""
+        if self.sure >= amount and now <= self.good_until:
+            return now
         ceiling, need = self._bounds(now, amount, rate, burst)
         level = self._level(now, rate, ceiling)
         short = need - level

@@ -46,6 +46,7 @@ local function level_of(gate, rate, ceiling)
 end
 
 local function gate_opens(gate, amount, rate, burst)
+  if gate.sure >= amount and now <= gate.good_until then return now end
   local ceiling, need = bounds(gate, amount, rate, burst)
   local short = need - level_of(gate, rate, ceiling)
   local opens = now

@@ -61,8 +61,9 @@ def test_a_429_ends_the_belief_in_a_bucket() -> None:
 def test_a_bucket_keeps_half_a_second_of_refill_for_calls_that_arrive_unevenly() -> None:
     gate = bucket(*range(599, 599 - EVIDENCE, -1))
     learn(gate, 1.0, 5, 59.5)
+    gate.take(1.0, 1.0, 5, RATE, 1.0)
 
-    assert gate.opens(1.0, 1, RATE, 1.0) == pytest.approx(1.1)
+    assert gate.opens(1.0, 1, RATE, 1.0) == pytest.approx(1.6)
 
 
 def test_what_remained_is_there_until_it_is_used() -> None:
@@ -74,6 +75,15 @@ def test_what_remained_is_there_until_it_is_used() -> None:
         gate.take(5.0, 5.0, 1, RATE, 1.0)
 
     assert gate.excuses(5.0, 1, alone=False) is None
+
+
+def test_what_surely_remains_may_go_whatever_the_level_says() -> None:
+    gate = Gate()
+    learn(gate, 0.0, 40, 60.0)
+    learn(gate, 1.0, 38, 59.0, Counted(1, 30, 1, 1.0))
+
+    assert gate.sure == 38
+    assert gate.opens(1.0, 38, RATE, 1.0) == 1.0
 
 
 def test_calls_on_their_way_are_not_in_what_remained() -> None:
