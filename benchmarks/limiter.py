@@ -15,22 +15,22 @@ from uuid import uuid4
 from redis.asyncio import Redis
 
 from core.limiter.factory import create_limiter
-from core.limiter.interface import Cost, Grant, Limiter
+from core.limiter.interface import Cost, Grant, Limiter, Outcome
 from core.limiter.redis import PREFIX
 from core.rules.specs import Limits
 
 MODEL = uuid4().hex
+USED = Outcome(800)
 LIMITS = Limits(rpm=10**8, tpm=10**12, rpd=10**9, concurrency=100)
 TARGET_MEMORY_US, TARGET_REDIS_US = 20.0, 150.0
 
 
 async def grant(limiter: Limiter, credentials: list[str], limits: Limits = LIMITS) -> Grant:
     """Reserve room, which must be there."""
-    room = await limiter.reserve(
-        MODEL, limits, credentials, Cost(tokens=1000), owner="me", horizon_s=60, ttl_s=60
+    reserved = await limiter.reserve(
+        MODEL, limits, credentials, [Cost(tokens=1000)], owner="me", horizon_s=60, ttl_s=60
     )
-    assert isinstance(room, Grant)
-    return room
+    return reserved.grants[0]
 
 
 async def in_memory(credentials: list[str], calls: int = 10_000) -> tuple[float, float]:
@@ -42,7 +42,7 @@ async def in_memory(credentials: list[str], calls: int = 10_000) -> tuple[float,
         grants = [await grant(limiter, credentials) for _ in range(100)]
         middle = time.process_time()
         for one in grants:
-            await limiter.settle(MODEL, one, tokens=800)
+            await limiter.settle(MODEL, one, USED)
         reserved.append(middle - start)
         settled.append(time.process_time() - middle)
     return statistics.median(reserved) * 1e4, statistics.median(settled) * 1e4
@@ -52,7 +52,7 @@ async def in_redis(url: str, credentials: list[str], calls: int = 1000) -> tuple
     """Return the median microseconds of reserve and settle: on the server, until the answer."""
     limiter, server = create_limiter(url), Redis.from_url(url)
     columns: tuple[list[float], ...] = ([], [], [], [])
-    await limiter.settle(MODEL, await grant(limiter, credentials), tokens=800)
+    await limiter.settle(MODEL, await grant(limiter, credentials), USED)
     for _ in range(calls):
         before = await scripts_us(server)
         start = time.perf_counter()
@@ -60,7 +60,7 @@ async def in_redis(url: str, credentials: list[str], calls: int = 1000) -> tuple
         columns[2].append((time.perf_counter() - start) * 1e6)
         middle = await scripts_us(server)
         start = time.perf_counter()
-        await limiter.settle(MODEL, one, tokens=800)
+        await limiter.settle(MODEL, one, USED)
         columns[3].append((time.perf_counter() - start) * 1e6)
         columns[0].append(middle - before)
         columns[1].append(await scripts_us(server) - middle)

@@ -183,7 +183,12 @@ def past_uses(
             Attempt.prompt_tokens + Attempt.completion_tokens,
         )
         .join(Run, Run.id == Attempt.run_id)
-        .where(Run.model_id == model_id, Attempt.sent_at > since)
+        .where(
+            Run.model_id == model_id,
+            Attempt.sent_at > since,
+            # Lines of batches take no room under the limits.
+            Attempt.batch_id.is_(None),
+        )
     )
     uses: defaultdict[str, list[PastUse]] = defaultdict(list)
     for credential, finished_at, tokens in rows:

@@ -2,21 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import product
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core import datasets, models, quotes, runs, templates
-from core.errors import InvalidInput, KeyReused, NotFound
+from core import runs
+from core.drafts import draft
+from core.errors import KeyReused, NotFound
 from core.paging import Key, Slice, fetch
 from core.rules.quotes import Quote
-from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import ENDED, Status, combine
-from core.rules.submissions import MAX_RUNS, Submission, batch_sizes, expand
-from core.tables import Dataset, Job, Model, Run
+from core.rules.submissions import Submission
+from core.tables import Job, Run
 
 
 def submit(
@@ -29,7 +28,7 @@ def submit(
     body = submission.model_dump(mode="json")
     if (earlier := _made_by(session, idempotency_key)) is not None:
         return _same(earlier, body)
-    job, made = _draft(session, submission, now)
+    job, made = draft(session, submission, now=now)
     job.idempotency_key = idempotency_key
     try:
         with session.begin_nested():
@@ -46,29 +45,8 @@ def submit(
 
 def quote(session: Session, submission: Submission, *, now: datetime) -> Quote:
     """Return what a job would need; nothing is stored. Raises as `submit` does."""
-    job, _ = _draft(session, submission, now)
+    job, _ = draft(session, submission, now=now)
     return Quote.model_validate(job.quote)
-
-
-def _draft(session: Session, submission: Submission, now: datetime) -> tuple[Job, list[Run]]:
-    """Return a job and its runs, quoted and not stored."""
-    dataset = datasets.get(session, submission.dataset)
-    if dataset.published:
-        raise InvalidInput(
-            f"{datasets.version(dataset)} was made from published predictions and has no media to"
-            f" ask about; import them with POST /v1/datasets under the name {dataset.name}"
-        )
-    job = Job(
-        id=uuid4(),
-        dataset_id=dataset.id,
-        submission=submission.model_dump(mode="json"),
-        priority=submission.priority,
-        created_at=now,
-    )
-    made = _expand(session, job, dataset, submission)
-    quoted = quotes.quote(session, dataset, made, priority=job.priority, now=now)
-    job.quote = quoted.model_dump(mode="json")
-    return job, made
 
 
 def _made_by(session: Session, idempotency_key: str | None) -> Job | None:
@@ -86,91 +64,6 @@ def _same(job: Job, body: dict[str, object]) -> Job:
             job=str(job.id),
         )
     return job
-
-
-def _expand(session: Session, job: Job, dataset: Dataset, submission: Submission) -> list[Run]:
-    """Return a run for each model, condition, batch size and repeat."""
-    chosen = [models.get(session, name) for name in dict.fromkeys(submission.models)]
-    spec = DatasetSpec.model_validate(dataset.spec)
-    conditions = expand(submission.conditions, spec.modality, spec.frames)
-    crossed = [
-        (condition, model, sizes)
-        for condition, model in product(conditions, chosen)
-        for sizes in _sizes(submission, spec, condition, model).items()
-    ]
-    count = len(crossed) * submission.repeats
-    if count > MAX_RUNS:
-        raise InvalidInput(f"{count} runs in one job; at most {MAX_RUNS}: submit it in parts")
-    pool = _pool(session, dataset, submission)
-    asked = product(crossed, range(1, submission.repeats + 1))
-    return [
-        _run(
-            session,
-            job,
-            dataset,
-            model,
-            condition,
-            sizes=sizes,
-            pool=pool,
-            repeat=repeat,
-            position=position,
-        )
-        for position, ((condition, model, sizes), repeat) in enumerate(asked)
-    ]
-
-
-def _sizes(
-    submission: Submission, spec: DatasetSpec, condition: Condition, model: Model
-) -> dict[int, int | None]:
-    """Return the batch sizes of a model's runs under a condition, with what was asked for."""
-    capabilities = ModelSpec.model_validate(model.spec).capabilities
-    own = spec.batch_size if condition.modality is spec.modality else None
-    return batch_sizes(condition, capabilities, submission.batch_sizes, own=own)
-
-
-def _pool(session: Session, dataset: Dataset, submission: Submission) -> int:
-    """Return how many samples a run may ask about. Raises NotFound, InvalidInput."""
-    if submission.samples_of is None:
-        return dataset.sample_count
-    other = runs.get(session, submission.samples_of)
-    if other.dataset_id != dataset.id:
-        raise InvalidInput(
-            f"run {other.id} is over another dataset than {datasets.version(dataset)}"
-        )
-    return other.samples
-
-
-def _run(
-    session: Session,
-    job: Job,
-    dataset: Dataset,
-    model: Model,
-    condition: Condition,
-    *,
-    sizes: tuple[int, int | None],
-    pool: int,
-    repeat: int,
-    position: int,
-) -> Run:
-    """Return one run of a job, its template pinned to a version."""
-    asked = Submission.model_validate(job.submission)
-    template = templates.resolve(session, dataset.task, condition.modality, condition.template)
-    pinned = condition.model_copy(update={"template": f"{template.name}@{template.version}"})
-    return Run(
-        job_id=job.id,
-        dataset_id=dataset.id,
-        model_id=model.id,
-        template_id=template.id,
-        condition=pinned.model_dump(mode="json"),
-        repeat=repeat,
-        position=position,
-        seed=asked.seed,
-        batch_size=sizes[0],
-        batch_asked=sizes[1],
-        samples_of=asked.samples_of,
-        samples=min(asked.sample_limit or pool, pool),
-        created_at=job.created_at,
-    )
 
 
 def get(session: Session, job_id: UUID) -> Job:

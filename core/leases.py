@@ -9,7 +9,7 @@ from sqlalchemy import Exists, Row, Select, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from core.rules.fairness import share
-from core.rules.states import RequestState, Status
+from core.rules.states import UNSENT, RequestState, Status
 from core.rules.strategy import Asked
 from core.tables import Job, Request, Run
 
@@ -179,7 +179,7 @@ def cancel_leftovers(session: Session, *, limit: int, now: datetime) -> None:
         update(Request)
         .where(
             Request.id.in_(session.scalars(_leftovers().limit(limit)).all()),
-            Request.state == RequestState.DUE,
+            Request.state.in_(UNSENT),
         )
         .values(state=RequestState.CANCELLED, finished_at=now)
     )
@@ -190,5 +190,5 @@ def _leftovers() -> Select[int]:
     return (
         select(Request.id)
         .join(Run, Run.id == Request.run_id)
-        .where(Run.status == Status.CANCELLED, Request.state == RequestState.DUE)
+        .where(Run.status == Status.CANCELLED, Request.state.in_(UNSENT))
     )

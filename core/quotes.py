@@ -5,10 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Float, cast, func, select
 from sqlalchemy.orm import Session
 
 from core import datasets
+from core.rules.batches import WINDOW_S
 from core.rules.pacing import Load, Pacing, Waiting
 from core.rules.profiles import Profile
 from core.rules.quotes import ModelQuote, Quote, RunQuote, of_job, of_model, of_run
@@ -16,7 +17,7 @@ from core.rules.specs import Condition, DatasetSpec, ModelSpec
 from core.rules.states import Status
 from core.rules.work import Asking, Past, Scope, work_of
 from core.tables import Attempt, Dataset, Job, Model, Run, Template
-from core.vocabulary import Result
+from core.vocabulary import Dispatch, Result
 
 TIMED = 100
 """Answers whose latency is averaged: the last ones of a model's latest run."""
@@ -25,6 +26,11 @@ DAY = timedelta(days=1)
 PLANNED = (Run.samples + Run.batch_size - 1) // Run.batch_size
 """The requests of a run in which nothing is split."""
 PENDING = Run.samples - Run.answered - Run.refused - Run.unparsed - Run.failed
+LEFT = (PENDING + Run.batch_size - 1) // Run.batch_size
+"""The requests that a run still has to make."""
+LEFT_TOKENS = (
+    cast(Run.expected_prompt_tokens + Run.expected_completion_tokens, Float) * PENDING / Run.samples
+)
 SUMS = (
     func.count(Run.id),
     func.sum(Run.samples),
@@ -32,9 +38,9 @@ SUMS = (
     func.sum(Run.refused),
     func.sum(PLANNED),
     func.sum(Run.requests),
+    func.sum(Run.prompt_tokens),
+    func.sum(Run.expected_prompt_tokens),
     func.sum(Run.completion_tokens),
-    func.sum(Run.cost_nano),
-    func.sum(Run.lost_nano),
 )
 """The fields of `Past`, in their order."""
 
@@ -42,7 +48,7 @@ SUMS = (
 def quote(
     session: Session, dataset: Dataset, runs: Sequence[Run], *, priority: int, now: datetime
 ) -> Quote:
-    """Return what runs over a dataset will need, whether they are stored or not.
+    """Return what runs over a dataset will need; each is told the tokens expected of it.
 
     Reads totals and no sample, so that it takes no longer for a million samples than for ten.
     """
@@ -53,10 +59,10 @@ def quote(
     for model_id, spec in models.items():
         own = [run for run in runs if run.model_id == model_id]
         making = _of_runs(session, dataset, own, spec, past.get(model_id))
-        pacing = _pacing(session, model_id, spec, now)
-        through.append(
-            of_model(spec.name, making, pacing, waiting[model_id], priority=priority, now=now)
-        )
+        pacing, ahead = _pacing(session, model_id, spec, now), waiting[model_id]
+        if any(run.dispatch is Dispatch.BATCH for run in own):
+            pacing, ahead = pacing._replace(window_s=WINDOW_S), []
+        through.append(of_model(spec.name, making, pacing, ahead, priority=priority, now=now))
         quoted += making
     return of_job(datasets.version(dataset), quoted, through, now=now)
 
@@ -78,9 +84,10 @@ def _of_runs(
         kinds[run.batch_size, *run.condition.items()].append(run)
     labels = DatasetSpec.model_validate(dataset.spec).labels
     profile, quoted = Profile.from_json(dataset.profile), []
-    for run, *others in kinds.values():
+    for alike in kinds.values():
+        run = alike[0]
         asking = Asking(
-            model,
+            _as_sent(model, run.dispatch),
             Condition.model_validate(run.condition),
             session.get_one(Template, run.template_id).text,
             labels,
@@ -88,8 +95,18 @@ def _of_runs(
             run.samples,
         )
         work = work_of(asking, profile, past.completion_each if past else None)
-        quoted.append(of_run(asking, work, past, repeats=1 + len(others)))
+        quoted.append(of_run(asking, work, past, repeats=len(alike)))
+        for each in alike:
+            each.expected_prompt_tokens = work.expected.prompt_tokens
+            each.expected_completion_tokens = work.expected.completion_tokens
     return quoted
+
+
+def _as_sent(model: ModelSpec, dispatch: Dispatch) -> ModelSpec:
+    """Return a model at what its calls cost when they are sent so."""
+    if dispatch is not Dispatch.BATCH or model.prices is None:
+        return model
+    return model.model_copy(update={"prices": model.prices.in_batches})
 
 
 def _past(session: Session, dataset: Dataset, models: Collection[UUID]) -> dict[UUID, Past]:
@@ -132,7 +149,12 @@ def _latency(session: Session, model_id: UUID) -> float | None:
     )
     last = (
         select(Attempt.latency_s)
-        .where(Attempt.run_id == latest.scalar_subquery(), Attempt.result == Result.ANSWERED)
+        .where(
+            Attempt.run_id == latest.scalar_subquery(),
+            Attempt.result == Result.ANSWERED,
+            # A line of a batch takes as long as its file.
+            Attempt.batch_id.is_(None),
+        )
         .order_by(Attempt.id.desc())
         .limit(TIMED)
         .subquery()
@@ -156,29 +178,21 @@ def _calls_since(session: Session, model_id: UUID, since: datetime, most: int) -
     return session.scalar(select(func.count()).select_from(calls)) or 0
 
 
-def _waiting(session: Session, models: Mapping[UUID, ModelSpec]) -> Mapping[UUID, list[Waiting]]:
-    """Return what each job that is under way still has to send to the models.
-
-    A request of theirs uses as many tokens as their own quotes said.
-    """
+def _waiting(session: Session, models: Collection[UUID]) -> Mapping[UUID, list[Waiting]]:
+    """Return what each job that is under way still has to send to the models."""
     left = session.execute(
-        select(Model.id, Job.id, func.sum((PENDING + Run.batch_size - 1) // Run.batch_size))
+        select(Model.id, Job.priority, func.sum(LEFT), func.sum(LEFT_TOKENS))
         .join(Run, Run.model_id == Model.id)
         .join(Job, Job.id == Run.job_id)
-        .where(Model.id.in_(models), Run.status.in_((Status.QUEUED, Status.RUNNING)))
-        .group_by(Model.id, Job.id)
-    ).all()
-    found = session.scalars(select(Job).where(Job.id.in_({job_id for _, job_id, _ in left})))
-    jobs = {job.id: job for job in found}
+        .where(
+            Model.id.in_(models),
+            Run.status.in_((Status.QUEUED, Status.RUNNING)),
+            # Files take no room that calls want.
+            Run.dispatch == Dispatch.ONLINE,
+        )
+        .group_by(Model.id, Job.id, Job.priority)
+    )
     waiting: defaultdict[UUID, list[Waiting]] = defaultdict(list)
-    for model_id, job_id, requests in left:
-        job = jobs[job_id]
-        each = _tokens_each(Quote.model_validate(job.quote), models[model_id].name)
-        load = Load(int(requests), round(int(requests) * each))
-        waiting[model_id].append(Waiting(job.priority, load))
+    for model_id, priority, requests, tokens in left:
+        waiting[model_id].append(Waiting(priority, Load(int(requests), round(tokens))))
     return waiting
-
-
-def _tokens_each(told: Quote, model: str) -> float:
-    """Return the tokens that a request of a job to a model uses, as its quote has it."""
-    return sum(each.tokens / each.requests for each in told.models if each.model == model)

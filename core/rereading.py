@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session
 
+from core.providers import openai_batch
 from core.providers.adapters import Adapter, adapter_for
 from core.rules.classes import Classes
 from core.rules.readings import Answer, Exchange, Reading
@@ -79,12 +80,15 @@ class Reply:
     @cached_property
     def reading(self) -> Reading:
         """Return what it means, read when first asked for."""
-        stored = self.attempt
+        stored, adapter = self.attempt, self.reader.adapter
+        if stored.batch_id is not None:
+            line, at = stored.body or b"", stored.sent_at
+            return openai_batch.result(line, adapter, sent_at=at, now=at).reading
         failure = stored.result if stored.status is None else None
         exchange = Exchange(
             stored.status, stored.headers or {}, stored.body or b"", stored.latency_s or 0, failure
         )
-        return self.reader.adapter.read(exchange, now=stored.sent_at)
+        return adapter.read(exchange, now=stored.sent_at)
 
     @cached_property
     def understood(self) -> Understood:
@@ -143,7 +147,14 @@ def _attempts(
     sources = {row.attempt_id for rows in predicted.values() for row in rows} - {None}
     columns = (Attempt.status, Attempt.headers, Attempt.body, Attempt.latency_s, Attempt.cost_nano)
     rows = session.execute(
-        select(Attempt.id, Attempt.request_id, Attempt.result, Attempt.sent_at, *columns)
+        select(
+            Attempt.id,
+            Attempt.request_id,
+            Attempt.batch_id,
+            Attempt.result,
+            Attempt.sent_at,
+            *columns,
+        )
         .where(
             Attempt.request_id.in_(list(predicted)),
             or_(Attempt.result == Result.ANSWERED, Attempt.id.in_(sources)),

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core.leases import LEASED_COLUMNS, leased
+from core.rules.batches import HOLDER
 from core.rules.states import RequestState
 from core.rules.strategy import Verdict, lost
 from core.settling import Settlement, settle_all
@@ -34,15 +35,18 @@ def rescue(
     `expired_before` None takes every lease: right where one process owns the database and has
     just started. An attempt that was under way becomes unknown, possibly billed, and counts as a
     failure, so that a request which kills its worker fails in the end instead of going round for
-    ever; a request that was only leased goes back as it was.
+    ever; a request that was only leased goes back as it was. A batch's are left alone: it lives at
+    the provider, whoever has died here.
     """
-    query = select(*LEASED_COLUMNS, Request.lease_owner).where(Request.state == RequestState.LEASED)
+    query = select(*LEASED_COLUMNS, Request.lease_owner).where(
+        Request.state == RequestState.LEASED, Request.lease_owner.not_like(f"{HOLDER}%")
+    )
     if expired_before is not None:
         query = query.where(Request.lease_expires_at < expired_before)
     rows = session.execute(query.with_for_update(skip_locked=True)).all()
     if not rows:
         return 0
-    under_way = _give_up(session, [row.id for row in rows], now=now)
+    under_way = give_up(session, [row.id for row in rows], reason=REASON, now=now)
     settlements = []
     for row in rows:
         request = leased(row)
@@ -54,14 +58,16 @@ def rescue(
     return len(rows)
 
 
-def _give_up(session: Session, request_ids: Sequence[int], *, now: datetime) -> set[int]:
+def give_up(
+    session: Session, request_ids: Sequence[int], *, reason: str, now: datetime
+) -> set[int]:
     """Mark the attempts under way of some requests unknown; return those requests."""
     rows: Sequence[tuple[int, UUID]] = [
         (request, run)
         for request, run in session.execute(
             update(Attempt)
             .where(Attempt.request_id.in_(request_ids), Attempt.result == Result.SENT)
-            .values(result=Result.UNKNOWN, finished_at=now, reason=REASON)
+            .values(result=Result.UNKNOWN, finished_at=now, reason=reason)
             .returning(Attempt.request_id, Attempt.run_id)
         )
     ]

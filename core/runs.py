@@ -14,7 +14,7 @@ from core.paging import Key, Slice, fetch
 from core.rules.planning import shuffled
 from core.rules.states import ENDED, OPEN_REQUEST, RequestState, Status, run_sources
 from core.tables import Attempt, Prediction, Request, Run, Sample, Score
-from core.vocabulary import Cause, Outcome
+from core.vocabulary import Cause, Dispatch, Outcome
 
 ABOUT = (Sample.name, Sample.target, Sample.target_number)
 """What a list of predictions tells of their samples."""
@@ -97,10 +97,13 @@ def move(
 
     The only door through which a run's status changes. The caller follows with `jobs.follow`.
     """
+    values = {"status": target, "reason": reason, "finished_at": now if target in ENDED else None}
+    if target is Status.RUNNING:
+        values |= {"moved_at": now, "faulty_since": None}
     moved = session.scalar(
         update(Run)
         .where(Run.id == run_id, Run.status.in_(run_sources(target)))
-        .values(status=target, reason=reason, finished_at=now if target in ENDED else None)
+        .values(values)
         .returning(Run.id)
     )
     return moved is not None
@@ -184,6 +187,7 @@ def plan(session: Session, run: Run, ids: NDArray[np.int64], *, at: int, now: da
             planned=at + len(ids),
             requests=Run.requests + -(-len(ids) // run.batch_size),
             status=Status.RUNNING,
+            moved_at=now,
         )
         .returning(Run.id)
     )
@@ -195,10 +199,12 @@ def plan(session: Session, run: Run, ids: NDArray[np.int64], *, at: int, now: da
 
 def _enqueue(session: Session, run: Run, ids: Sequence[int], *, cause: Cause, now: datetime) -> int:
     """Insert requests of `batch_size` samples each; return how many."""
+    state = RequestState.WAITING if run.dispatch is Dispatch.BATCH else RequestState.DUE
     rows = [
         {
             "run_id": run.id,
             "cause": cause,
+            "state": state,
             "sample_ids": ids[start : start + run.batch_size],
             "not_before": now,
             "created_at": now,

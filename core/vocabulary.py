@@ -76,6 +76,14 @@ class Origin(StrEnum):
     """Somebody else, who published them: there is no job, no request and no raw response."""
 
 
+class Dispatch(StrEnum):
+    """How a job's requests reach the provider."""
+
+    ONLINE = "online"
+    BATCH = "batch"
+    """In files, through the provider's batch mode: cheaper, within a day."""
+
+
 class Cause(StrEnum):
     """Why a request exists."""
 
@@ -116,5 +124,7 @@ class Result(StrEnum):
     """A reply that is not of the wire format: truncated JSON, an HTML page."""
     REJECTED = "rejected"
     """Any other 4xx: sending it again cannot help."""
+    WITHDRAWN = "withdrawn"
+    """The provider's batch ended before it came to this line: not billed."""
     UNKNOWN = "unknown"
-    """The worker died between sending and hearing: possibly billed."""
+    """The worker died between sending and hearing, or the batch is gone: possibly billed."""

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import uvicorn
 
 from api.main import create_app
-from core import rescue
+from core import batches, rescue
 from core.db import Database, utc_now
 from core.errors import Conflict, NotReady
 from core.settings import Settings
@@ -127,8 +127,11 @@ def _prepare(settings: Settings) -> None:
         schema.check(settings.database)
         return
     schema.upgrade(settings.database)
+    # Of code between releases there is no upgrade: say so now, not in every answer.
+    schema.check(settings.database)
     database = Database.at(settings.database)
     recover(database, settings.spool)
     with database.write.begin() as session:
         rescue.rescue(session, expired_before=None, jitter=0.0, now=utc_now())
+        batches.let_all_go(session)
     database.close()

@@ -7,6 +7,8 @@ from core.settings import Settings
 PLAN = "plan"
 DISPATCH = "dispatch"
 TICK = "tick"
+GATHER = "gather"
+ADVANCE = "advance"
 
 TICK_S = 1.0
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
 from celery import Celery
 
-from core import leases, runs
+from core import batches, leases, runs
 from core.db import AWAY, utc_now, words_of
-from worker.app import DISPATCH, PLAN, STALE_S, TICK
+from worker.app import ADVANCE, DISPATCH, GATHER, PLAN, STALE_S, TICK
+from worker.batches import advance, gather
 from worker.dispatch import dispatch
 from worker.engine import Engine
 from worker.planner import plan
@@ -26,39 +29,42 @@ def register(app: Celery, engine: Engine) -> None:
     Each is safe to deliver any number of times, late, twice at once, or never.
     """
 
-    def wake(name: str, key: UUID) -> None:
-        app.send_task(name, [str(key)], expires=STALE_S)
+    def wake(name: str, *keys: UUID) -> None:
+        app.send_task(name, [str(key) for key in keys], expires=STALE_S)
 
     @app.task(name=PLAN)
+    @reaching()
     def plan_run(run_id: str) -> None:
-        with reaching():
-            with engine.database.read() as session:
-                model_id = runs.get(session, UUID(run_id)).model_id
-            for _ in plan(engine, UUID(run_id)):
-                if model_id is not None:
-                    wake(DISPATCH, model_id)
+        with engine.database.read() as session:
+            model_id = runs.get(session, UUID(run_id)).model_id
+        for _ in plan(engine, UUID(run_id)):
+            if model_id is not None:
+                wake(DISPATCH, model_id)
 
     @app.task(name=DISPATCH)
+    @reaching()
     def dispatch_model(model_id: str) -> None:
         key = UUID(model_id)
-        with reaching():
-            engine.run(dispatch(engine, key, partial(wake, DISPATCH, key)))
+        engine.run(dispatch(engine, key, partial(wake, DISPATCH, key)))
+
+    @app.task(name=GATHER)
+    @reaching()
+    def gather_batch(job_id: str, model_id: str) -> None:
+        gather(engine, UUID(job_id), UUID(model_id))
+
+    @app.task(name=ADVANCE)
+    @reaching()
+    def advance_batch(batch_id: str) -> None:
+        advance(engine, UUID(batch_id))
 
     @app.task(name=TICK)
+    @reaching()
     def tick() -> None:
-        with reaching():
-            # Before any rescue: the replies of the dead count while their leases last.
-            recover(engine.database, engine.spool)
-            if quiet(engine.database):
-                return
-            tidy(engine.database, now=utc_now())
-            with engine.database.read() as session:
-                unplanned = runs.unplanned(session)
-                due = leases.models_due(session, now=utc_now())
-            for run_id in unplanned:
-                wake(PLAN, run_id)
-            for model_id in due:
-                wake(DISPATCH, model_id)
+        engine.ticked_at = utc_now()
+        # Before any rescue: the replies of the dead count while their leases last.
+        recover(engine.database, engine.spool)
+        for name, *keys in work_due(engine, now=engine.ticked_at):
+            wake(name, *keys)
 
 
 @contextmanager
@@ -68,3 +74,18 @@ def reaching() -> Iterator[None]:
         yield
     except AWAY as away:
         log.warning("the database is away", error=words_of(away))
+
+
+def work_due(engine: Engine, *, now: datetime) -> list[tuple[Any, ...]]:
+    """Tidy up, and return what else there is to do: names of Celery tasks, each with its ids."""
+    database = engine.database
+    if quiet(database):
+        return []
+    engine.rescued += tidy(database, now=now)
+    with database.read() as session:
+        return [
+            *((PLAN, run) for run in runs.unplanned(session)),
+            *((DISPATCH, model) for model in leases.models_due(session, now=now)),
+            *((GATHER, job, model) for job, model in batches.gatherable(session, now=now)),
+            *((ADVANCE, batch) for batch in batches.due(session, now=now)),
+        ]

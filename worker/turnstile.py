@@ -1,19 +1,34 @@
 """Where the calls of a slice wait for room under the provider's limits."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
 from uuid import UUID
 
 import structlog
 
 from core import jobs, models
 from core.db import utc_now
-from core.limiter.interface import Cost, Grant, Health, LimiterAway, Wait
+from core.limiter.interface import (
+    Cost,
+    Grant,
+    Health,
+    LimiterAway,
+    NeverFits,
+    Outcome,
+    Reserved,
+    Rest,
+    Wait,
+)
 from core.providers.adapters import adapter_for
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import ModelSpec
+from core.rules.standings import Want
 from core.vocabulary import Result
 from worker.engine import Engine
 
@@ -32,8 +47,18 @@ TTL_MARGIN_S = 60.0
 AWAY_S = 1.0
 """Between tries while the limiter cannot be reached."""
 
-RESTS = {Result.RATE_LIMITED: Health.THROTTLED, Result.QUOTA: Health.EXHAUSTED}
+RESTS = {
+    Result.RATE_LIMITED: Health.THROTTLED,
+    Result.QUOTA: Health.EXHAUSTED,
+    Result.UNAUTHORIZED: Health.REVOKED,
+}
 """What a credential is after a reply that asks for a rest."""
+
+OVERLOADS = {Result.SERVER_ERROR, Result.TIMEOUT, Result.RESET}
+"""What a server that has too much to do comes to, among other causes."""
+
+TOGETHER = 32
+"""Calls that room is asked for at once: one round trip serves them all where limits are shared."""
 
 
 class GivenBack(Exception):
@@ -44,8 +69,19 @@ class GivenBack(Exception):
         self.wait_s = wait_s
 
 
+@dataclass
+class Place:
+    """A call in the line."""
+
+    tokens: int
+    room: asyncio.Future[Grant]
+
+
 class Turnstile:
-    """The way out for one model's calls: one at a time asks for room, the rest stand in line."""
+    """The way out for one model's calls: they stand in line, and room is asked for in their order.
+
+    Those at its head are asked for together.
+    """
 
     def __init__(self, engine: Engine, model_id: UUID, model: ModelSpec, slice_s: float) -> None:
         self.engine = engine
@@ -59,7 +95,8 @@ class Turnstile:
         """Calls that had room given so far."""
         self._deadline = engine.loop.time() + slice_s
         self._closed = False
-        self._line = asyncio.Lock()
+        self._line: deque[Place] = deque()
+        self._asking: asyncio.Task[None] | None = None
         self._freed = asyncio.Event()
         self._thin = 0
         self._thinned = asyncio.Event()
@@ -97,39 +134,77 @@ class Turnstile:
 
         Raises GivenBack when the slice ends first, NeverFits when no wait would help.
         """
-        wait = 0.0
+        place = Place(tokens, self.engine.loop.create_future())
+        self._line.append(place)
+        if self._asking is None:
+            self._asking = self.engine.loop.create_task(self._serve())
         try:
-            async with self._line:
-                while left := self.left_s:
-                    room = await self._reserve(tokens)
-                    if isinstance(room, Grant):
-                        self.granted += 1
-                        return room
-                    wait = room.delay_s
-                    if wait > left:
-                        self._rest(wait)
-                    else:
-                        self._freed.clear()
-                        await _within(self._freed, wait)
+            grant = await place.room
+            self.granted += 1
+            return grant
         finally:
             self.pass_by()
-        raise GivenBack(min(wait, REST_S))
 
-    async def _reserve(self, tokens: int) -> Grant | Wait:
+    async def _serve(self) -> None:
+        """Get room for the line until it is empty; give it back when the slice ends."""
+        wait = 0.0
+        try:
+            while self._line and (left := self.left_s):
+                if self._line[0].room.done():  # whoever asked is gone
+                    self._line.popleft()
+                else:
+                    wait = await self._serve_first(left)
+        finally:
+            self._asking = None
+            while self._line:
+                place = self._line.popleft()
+                if not place.room.done():
+                    place.room.set_exception(GivenBack(min(wait, REST_S)))
+
+    async def _serve_first(self, left: float) -> float:
+        """Ask once for the first in the line, and wait as told; return the wait."""
+        asked = list(islice(self._line, TOGETHER))
+        try:
+            reserved = await self._reserve([Cost(tokens=place.tokens) for place in asked])
+        except NeverFits as error:
+            self._line.popleft()
+            if not asked[0].room.done():
+                asked[0].room.set_exception(error)
+            return 0.0
+        for place, grant in zip(asked, reserved.grants, strict=False):
+            self._line.popleft()
+            if place.room.done():
+                await self.back_out(grant)
+            else:
+                place.room.set_result(grant)
+        if reserved.wait is None:
+            self.engine.wants.pop(self.model_id, None)
+            return 0.0
+        wait = reserved.wait.delay_s
+        until = utc_now() + timedelta(seconds=wait)
+        self.engine.wants[self.model_id] = Want(until=until, reason=reserved.wait.reason)
+        if wait > left:
+            self._rest(wait)
+        else:
+            self._freed.clear()
+            await _within(self._freed, wait)
+        return wait
+
+    async def _reserve(self, costs: list[Cost]) -> Reserved:
         """Ask for room; while the limiter is away there is none."""
         try:
             return await self.engine.limiter.reserve(
                 str(self.model_id),
                 self.model.limits,
                 self.model.credential_keys,
-                Cost(tokens=tokens),
+                costs,
                 owner=self.engine.owner,
                 horizon_s=HORIZON_S,
                 ttl_s=self.model.timeout_s + TTL_MARGIN_S,
             )
         except LimiterAway as away:
             log.warning("no room can be reserved", reason=str(away))
-            return Wait(AWAY_S, str(away))
+            return Reserved((), Wait(AWAY_S, str(away)))
 
     async def back_out(self, grant: Grant) -> None:
         """Give room back that was not used."""
@@ -145,33 +220,36 @@ class Turnstile:
 
     async def _account(self, grant: Grant, exchange: Exchange, reading: Reading) -> None:
         """Settle the reservation; rest or revoke the credential where the reply asks for it."""
-        limiter, model = self.engine.limiter, str(self.model_id)
-        usage = reading.usage
-        await limiter.settle(model, grant, tokens=usage.total if usage else None)
-        seen = seen_limits(exchange.headers, utc_now())
-        await limiter.observe(model, grant.credential, seen, grant=grant)
+        usage, health = reading.usage, RESTS.get(reading.result)
         reason = reading.reason or ""
-        if reading.result is Result.UNAUTHORIZED:
-            await self.revoke(grant.credential, reason)
-        elif (health := RESTS.get(reading.result)) is not None:
-            wait = reading.retry_after_s
-            await limiter.penalize(
-                model, grant.credential, health=health, wait_s=wait, reason=reason
-            )
+        outcome = Outcome(
+            tokens=usage.total if usage else None,
+            seen=seen_limits(exchange.headers, utc_now()),
+            failed=reading.result in OVERLOADS,
+            rest=Rest(health, reading.retry_after_s, reason) if health else None,
+        )
+        await self.engine.limiter.settle(str(self.model_id), grant, outcome)
+        if health is Health.REVOKED:
+            await self._stop_without_credentials(f"{grant.credential} was rejected: {reason}")
 
     async def revoke(self, credential: str, reason: str) -> None:
-        """Use a credential no more; without any left, pause the model's runs and say why.
+        """Use a credential no more; without any left, pause the model's runs and say why."""
+        rest = Rest(Health.REVOKED, None, reason)
+        await self.engine.limiter.penalize(str(self.model_id), credential, rest)
+        await self._stop_without_credentials(f"{credential} was rejected: {reason}")
+
+    async def _stop_without_credentials(self, reason: str) -> None:
+        """Pause the model's runs if every credential is revoked.
 
         The runs wait for a person then, so the credentials are reinstated at once: a resumed run
         finds out by itself whether they are good.
         """
         limiter, model, keys = self.engine.limiter, str(self.model_id), self.model.credential_keys
-        await limiter.penalize(model, credential, health=Health.REVOKED, wait_s=None, reason=reason)
         statuses = await limiter.status(model, self.model.limits, keys)
         if any(status.health is not Health.REVOKED for status in statuses):
             return
         self.close()
-        await self.engine.in_thread(self._stop_runs, f"{credential} was rejected: {reason}")
+        await self.engine.in_thread(self._stop_runs, reason)
         for key in keys:
             await limiter.reinstate(model, key)
 

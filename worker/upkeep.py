@@ -3,7 +3,7 @@
 import random
 from datetime import datetime
 
-from core import closing, jobs, leases, rescue, runs
+from core import batches, closing, jobs, leases, rescue, runs
 from core.db import Database
 
 LEFTOVERS = 20_000
@@ -11,23 +11,26 @@ LEFTOVERS = 20_000
 
 
 def quiet(database: Database) -> bool:
-    """Tell whether there is nothing to move; two looks, since it is asked every second."""
+    """Tell whether there is nothing to move; few looks, since it is asked every second."""
     with database.read() as session:
-        return not (runs.any_open(session) or leases.has_leftovers(session))
+        return not (
+            runs.any_open(session) or leases.has_leftovers(session) or batches.any_open(session)
+        )
 
 
-def tidy(database: Database, *, now: datetime) -> None:
+def tidy(database: Database, *, now: datetime) -> int:
     """Rescue requests of dead workers, close finished runs, drop what was cancelled.
 
-    Looks before it writes: an idle service takes no write lock.
+    Returns how many were rescued. Looks before it writes: an idle service takes no write lock.
     """
     with database.read() as session:
         expired = rescue.has_expired(session, now=now)
         finished = runs.finished(session)
         leftovers = leases.has_leftovers(session)
+    rescued = 0
     if expired:
         with database.write.begin() as session:
-            rescue.rescue(session, expired_before=now, jitter=random.random(), now=now)
+            rescued = rescue.rescue(session, expired_before=now, jitter=random.random(), now=now)
     for run in finished:
         with database.write.begin() as session:
             jobs.lock(session, jobs.owner(run))
@@ -36,3 +39,4 @@ def tidy(database: Database, *, now: datetime) -> None:
     if leftovers:
         with database.write.begin() as session:
             leases.cancel_leftovers(session, limit=LEFTOVERS, now=now)
+    return rescued

@@ -18,6 +18,7 @@ class AttemptOut(BaseModel):
     run_id: UUID
     request_id: int
     number: int = Field(description="From 1 within its request")
+    batch_id: UUID | None = Field(description="The provider's batch it was a line of")
     credential: str = Field(description="Where its secret was read from")
     result: Result
     status: int | None = Field(description="HTTP status; null when no whole reply came")

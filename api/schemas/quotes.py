@@ -36,22 +36,15 @@ class AgainstQuote(BaseModel):
     @classmethod
     def of(cls, job: Job, quote: Quote, runs: Sequence[RunDetail]) -> Self:
         """Return the comparison for a job with these runs."""
-        extra = quote.overhead
-        usd = quote.usd
-        if usd is not None and extra is not None and extra.usd is not None:
-            usd += extra.usd
         priced = all(detail.priced for detail in runs)
+        used = total(runs, "prompt_tokens") + total(runs, "completion_tokens")
         took = None
         if job.finished_at is not None:
             took = (job.finished_at - job.created_at).total_seconds()
+        expected = quote.total
         return cls(
-            requests=Compared.of(
-                quote.requests + (extra.requests if extra else 0), total(runs, "attempts")
-            ),
-            tokens=Compared.of(
-                quote.prompt_tokens + quote.completion_tokens,
-                total(runs, "prompt_tokens") + total(runs, "completion_tokens"),
-            ),
-            usd=Compared.of(usd, dollars(total(runs, "cost_nano")) if priced else None),
+            requests=Compared.of(expected.requests, total(runs, "attempts")),
+            tokens=Compared.of(expected.tokens, used),
+            usd=Compared.of(expected.usd, dollars(total(runs, "cost_nano")) if priced else None),
             seconds=Compared.of(quote.seconds, took),
         )

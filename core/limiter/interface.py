@@ -6,7 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from core.rules.headers import SeenLimits
-from core.rules.room import NEVER, Cost, Health, Opening, PastUse, Reason, Room, Stamp
+from core.rules.room import (
+    NEVER,
+    Cost,
+    Health,
+    Opening,
+    Outcome,
+    PastUse,
+    Reason,
+    Rest,
+    Room,
+    Stamp,
+)
 from core.rules.specs import Limits
 
 __all__ = [
@@ -17,7 +28,10 @@ __all__ = [
     "Limiter",
     "LimiterAway",
     "NeverFits",
+    "Outcome",
     "PastUse",
+    "Reserved",
+    "Rest",
     "Room",
     "SeenLimits",
     "Wait",
@@ -65,6 +79,15 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Reserved:
+    """What there was room for, of the calls that were asked for: the first of them."""
+
+    grants: Sequence[Grant]
+    wait: Wait | None
+    """Why there are not more; None when all were granted, or the next one may never fit."""
+
+
+@dataclass(frozen=True)
 class CredentialStatus:
     """How a credential of a model stands."""
 
@@ -78,6 +101,7 @@ class CredentialStatus:
     owners: Mapping[str, int]
     """Calls under way of each owner."""
     concurrency: int
+    """As configured, or as found so far."""
     rpm: Room
     tpm: Room
     rpd: Room
@@ -98,23 +122,25 @@ class Limiter(Protocol):
         model: str,
         limits: Limits,
         credentials: Sequence[str],
-        cost: Cost,
+        costs: Sequence[Cost],
         *,
         owner: str,
         horizon_s: float,
         ttl_s: float,
-    ) -> Grant | Wait:
-        """Reserve room for a call in every limit at once, at most `horizon_s` ahead.
+    ) -> Reserved:
+        """Reserve room for calls, each in every limit at once, at most `horizon_s` ahead.
 
-        Of the credentials the one with the earliest moment is taken, of equals the least used.
-        Raises NeverFits when the cost is more than any credential's limit allows at all.
+        They are granted in their order, up to the first for which there is no room. Of the
+        credentials the one with the earliest moment is taken, of equals the least used. Raises
+        NeverFits when the first costs more than any credential's limit allows at all.
         """
         ...
 
-    async def settle(self, model: str, grant: Grant, *, tokens: int | None) -> None:
+    async def settle(self, model: str, grant: Grant, outcome: Outcome) -> None:
         """Count a call that was sent from now on, when its reply or failure has just come.
 
-        `tokens` is what it used; None keeps the estimate.
+        Learn from what the reply's headers say, and rest the credential where the reply asks for
+        that. The grant tells what the provider had counted, so late replies do no harm.
         """
         ...
 
@@ -122,23 +148,8 @@ class Limiter(Protocol):
         """Give back the room of a call that was never sent."""
         ...
 
-    async def observe(
-        self, model: str, credential: str, seen: SeenLimits, *, grant: Grant | None = None
-    ) -> None:
-        """Learn from what the headers of a reply say.
-
-        `grant` is that of the call it answers: with it the limiter knows what the provider had
-        counted, and late replies do no harm. Without it, all that is under way is subtracted.
-        """
-        ...
-
-    async def penalize(
-        self, model: str, credential: str, *, health: Health, wait_s: float | None, reason: str
-    ) -> None:
-        """Rest a credential: after a 429, an exhausted quota, or a 401 or 403.
-
-        `wait_s` is the wait that the provider named; `reason` are its words.
-        """
+    async def penalize(self, model: str, credential: str, rest: Rest) -> None:
+        """Rest a credential for another reason than a call's end."""
         ...
 
     async def reinstate(self, model: str, credential: str) -> None:

@@ -4,12 +4,29 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from core.limiter.interface import TOLERANCE_S, CredentialStatus, Grant, Wait, refusal, until
+from core.limiter.interface import (
+    TOLERANCE_S,
+    CredentialStatus,
+    Grant,
+    NeverFits,
+    Reserved,
+    Wait,
+    refusal,
+    until,
+)
 from core.rules.accounts import Account
-from core.rules.headers import SeenLimits
-from core.rules.room import NEVER, Cost, Health, Opening, PastUse
+from core.rules.room import NEVER, Cost, Health, Opening, Outcome, PastUse, Rest
 from core.rules.specs import Limits
+
+
+class Terms(NamedTuple):
+    """What is the same for all calls that are asked for at once."""
+
+    owner: str
+    horizon_s: float
+    ttl_s: float
 
 
 class MemoryLimiter:
@@ -26,60 +43,76 @@ class MemoryLimiter:
         model: str,
         limits: Limits,
         credentials: Sequence[str],
-        cost: Cost,
+        costs: Sequence[Cost],
         *,
         owner: str,
         horizon_s: float,
         ttl_s: float,
-    ) -> Grant | Wait:
+    ) -> Reserved:
         """See `Limiter.reserve`."""
+        grants: list[Grant] = []
+        room: Grant | Wait | None = None
+        terms = Terms(owner, horizon_s, ttl_s)
         with self._lock:
             now = self._clock()
-            openings: list[Opening] = []
-            best, best_account, best_at = "", None, NEVER
-            for credential in credentials:
-                account = self._account(model, credential)
-                opening = account.opening(limits, cost, now, horizon_s)
-                openings.append(opening)
-                at = opening.at
-                if not opening.sure or at > now + opening.reach + TOLERANCE_S or at > best_at:
-                    continue
-                if best_account and at == best_at and account.used >= best_account.used:
-                    continue
-                best, best_account, best_at = credential, account, at
-            if best_account is None:
-                pairs = zip(credentials, openings, strict=True)
-                return refusal(pairs, cost, now)
-            grant_id = str(next(self._ids))
-            reservation, stamp = best_account.take(owner, limits, cost, best_at, now)
-            best_account.keep(grant_id, reservation, best_at + ttl_s)
-        return Grant(grant_id, best, min(best_at - now, horizon_s), cost, stamp)
+            accounts = [(name, self._account(model, name)) for name in credentials]
+            for cost in costs:
+                try:
+                    room = self._find(accounts, limits, cost, terms, now)
+                except NeverFits:
+                    if not grants:
+                        raise
+                    room = None
+                if not isinstance(room, Grant):
+                    break
+                grants.append(room)
+        return Reserved(grants, room if isinstance(room, Wait) else None)
 
-    async def settle(self, model: str, grant: Grant, *, tokens: int | None) -> None:
+    def _find(
+        self,
+        accounts: Sequence[tuple[str, Account]],
+        limits: Limits,
+        cost: Cost,
+        terms: Terms,
+        now: float,
+    ) -> Grant | Wait:
+        """Reserve room for one call where it comes first. Raises NeverFits."""
+        openings: list[Opening] = []
+        best: tuple[str, Account] | None = None
+        best_at = NEVER
+        for name, account in accounts:
+            opening = account.opening(limits, cost, now, terms.horizon_s)
+            openings.append(opening)
+            at = opening.at
+            if not opening.sure or at > now + opening.reach + TOLERANCE_S or at > best_at:
+                continue
+            if best is not None and at == best_at and account.used >= best[1].used:
+                continue
+            best, best_at = (name, account), at
+        if best is None:
+            names = (name for name, _ in accounts)
+            return refusal(zip(names, openings, strict=True), cost, now)
+        name, account = best
+        grant_id = str(next(self._ids))
+        reservation, stamp = account.take(terms.owner, limits, cost, best_at, now)
+        account.keep(grant_id, reservation, best_at + terms.ttl_s)
+        return Grant(grant_id, name, min(best_at - now, terms.horizon_s), cost, stamp)
+
+    async def settle(self, model: str, grant: Grant, outcome: Outcome) -> None:
         """See `Limiter.settle`."""
         with self._lock:
             account = self._account(model, grant.credential)
-            account.settle(grant.id, grant.cost, grant.stamp, tokens, self._clock())
+            account.settle(grant.id, grant.cost, grant.stamp, outcome, self._clock())
 
     async def release(self, model: str, grant: Grant) -> None:
         """See `Limiter.release`."""
         with self._lock:
             self._account(model, grant.credential).release(grant.id, self._clock())
 
-    async def observe(
-        self, model: str, credential: str, seen: SeenLimits, *, grant: Grant | None = None
-    ) -> None:
-        """See `Limiter.observe`."""
-        cost, stamp = (grant.cost, grant.stamp) if grant else (Cost(), None)
-        with self._lock:
-            self._account(model, credential).observe(seen, cost, stamp, self._clock())
-
-    async def penalize(
-        self, model: str, credential: str, *, health: Health, wait_s: float | None, reason: str
-    ) -> None:
+    async def penalize(self, model: str, credential: str, rest: Rest) -> None:
         """See `Limiter.penalize`."""
         with self._lock:
-            self._account(model, credential).penalize(health, wait_s, reason, self._clock())
+            self._account(model, credential).penalize(rest, self._clock())
 
     async def reinstate(self, model: str, credential: str) -> None:
         """See `Limiter.reinstate`."""
@@ -131,7 +164,7 @@ def _status(account: Account, credential: str, limits: Limits, now: float) -> Cr
         standing.reason if rests else None,
         account.flying.requests,
         account.owners(),
-        limits.concurrency,
+        account.concurrency(limits),
         *rooms,
-        account.pace.rpm(rooms[0].effective),
+        account.rates.pace.rpm(rooms[0].effective),
     )

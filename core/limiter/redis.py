@@ -5,6 +5,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -17,14 +18,27 @@ from core.limiter.interface import (
     CredentialStatus,
     Grant,
     LimiterAway,
+    NeverFits,
+    Reserved,
     Wait,
     refusal,
     until,
 )
-from core.rules.headers import Seen, SeenLimits
-from core.rules.limits import DAY_BUCKET_S, DAY_S, MINUTE_BUCKET_S, MINUTE_S, START_RPM, least
-from core.rules.room import Cost, Health, Opening, PastUse, Reason, Room, Stamp
+from core.rules.headers import Seen
+from core.rules.limits import (
+    DAY_BUCKET_S,
+    DAY_S,
+    MINUTE_BUCKET_S,
+    MINUTE_S,
+    NO_PACE_RPM,
+    START_RPM,
+    least,
+)
+from core.rules.room import Cost, Health, Opening, Outcome, PastUse, Reason, Rest, Room, Stamp
 from core.rules.specs import Limits
+
+PARTS = ("windows", "gates", "crowd", "account")
+"""What every script begins with."""
 
 PREFIX = "gerbench:limit:"
 ACCOUNT_KEYS = ("state", "minute", "day", "expiries", "calls")
@@ -32,7 +46,6 @@ OPERATIONS = (
     "reserve",
     "settle",
     "release",
-    "observe",
     "penalize",
     "reinstate",
     "restore",
@@ -68,9 +81,10 @@ class RedisLimiter:
         self._client = Redis.from_pool(pool)
         self._clock = clock
         folder = files(__package__) / "lua"
-        account = (folder / "account.lua").read_text()
         self._scripts: dict[str, AsyncScript] = {
-            name: self._client.register_script(f"{account}\n{(folder / f'{name}.lua').read_text()}")
+            name: self._client.register_script(
+                "\n".join((folder / f"{part}.lua").read_text() for part in (*PARTS, name))
+            )
             for name in OPERATIONS
         }
 
@@ -79,57 +93,59 @@ class RedisLimiter:
         model: str,
         limits: Limits,
         credentials: Sequence[str],
-        cost: Cost,
+        costs: Sequence[Cost],
         *,
         owner: str,
         horizon_s: float,
         ttl_s: float,
-    ) -> Grant | Wait:
+    ) -> Reserved:
         """See `Limiter.reserve`."""
-        grant_id = secrets.token_hex(8)
-        index, *answer = await self._run(
+        batch = secrets.token_hex(8)
+        answers = await self._run(
             "reserve",
             model,
             credentials,
             *(limits.rpm, limits.tpm, limits.rpd, limits.concurrency),
-            *cost,
-            *(horizon_s, ttl_s, grant_id, owner),
+            *(horizon_s, ttl_s, batch, owner),
+            *chain.from_iterable(costs),
         )
-        if not index:
+        grants: list[Grant] = []
+        wait: Wait | None = None
+        for number, (index, *answer) in enumerate(answers):
+            if index:
+                stamp = _stamp(answer[1:])
+                name, delay = credentials[index - 1], min(float(answer[0]), horizon_s)
+                grants.append(Grant(f"{batch}:{number}", name, delay, costs[number], stamp))
+                continue
             openings = [_opening(answer[at : at + 4]) for at in range(0, len(answer), 4)]
-            return refusal(zip(credentials, openings, strict=True), cost, 0.0)
-        delay, at, granted, granted_tokens, ahead, ahead_tokens, busy = answer
-        stamp = Stamp(
-            float(at), Cost(granted, granted_tokens), Cost(ahead, ahead_tokens), busy == 1
-        )
-        return Grant(grant_id, credentials[index - 1], min(float(delay), horizon_s), cost, stamp)
+            try:
+                wait = refusal(zip(credentials, openings, strict=True), costs[number], 0.0)
+            except NeverFits:
+                if not grants:
+                    raise
+        return Reserved(grants, wait)
 
-    async def settle(self, model: str, grant: Grant, *, tokens: int | None) -> None:
+    async def settle(self, model: str, grant: Grant, outcome: Outcome) -> None:
         """See `Limiter.settle`."""
-        stamp = grant.stamp
-        arguments = (grant.id, *grant.cost, stamp.at, int(stamp.busy), tokens)
-        await self._run("settle", model, [grant.credential], *arguments)
+        stamp, seen, rest = grant.stamp, outcome.seen, outcome.rest
+        await self._run(
+            "settle",
+            model,
+            [grant.credential],
+            *(grant.id, *grant.cost),
+            *(stamp.at, int(stamp.busy), *stamp.granted, *stamp.ahead),
+            *(outcome.tokens, int(outcome.failed)),
+            *(*_figures(seen.requests), int(seen.requests.daily), *_figures(seen.scarcest_tokens)),
+            *(rest or ()),
+        )
 
     async def release(self, model: str, grant: Grant) -> None:
         """See `Limiter.release`."""
         await self._run("release", model, [grant.credential], grant.id)
 
-    async def observe(
-        self, model: str, credential: str, seen: SeenLimits, *, grant: Grant | None = None
-    ) -> None:
-        """See `Limiter.observe`."""
-        cost = grant.cost if grant else Cost()
-        stamp = (grant.stamp.at, *grant.stamp.granted, *grant.stamp.ahead) if grant else ()
-        requests, tokens = _figures(seen.requests), _figures(seen.scarcest_tokens)
-        daily = int(seen.requests.daily)
-        arguments = (cost.tokens, *requests, daily, *tokens, *stamp)
-        await self._run("observe", model, [credential], *arguments)
-
-    async def penalize(
-        self, model: str, credential: str, *, health: Health, wait_s: float | None, reason: str
-    ) -> None:
+    async def penalize(self, model: str, credential: str, rest: Rest) -> None:
         """See `Limiter.penalize`."""
-        await self._run("penalize", model, [credential], health.value, wait_s, reason)
+        await self._run("penalize", model, [credential], *rest)
 
     async def reinstate(self, model: str, credential: str) -> None:
         """See `Limiter.reinstate`."""
@@ -183,6 +199,11 @@ def _figures(seen: Seen) -> tuple[int | None, int | None, float | None]:
     return seen.limit, seen.remaining, seen.reset_s
 
 
+def _stamp(fields: Sequence[Any]) -> Stamp:
+    at, granted, tokens, ahead, ahead_tokens, busy = fields
+    return Stamp(float(at), Cost(granted, tokens), Cost(ahead, ahead_tokens), busy == 1)
+
+
 def _opening(fields: Sequence[str]) -> Opening:
     at, why, sure, reach = fields
     return Opening(float(at), WHYS.get(why), bool(int(sure)), float(reach))
@@ -209,10 +230,11 @@ def _bundled(past: Sequence[PastUse]) -> list[float]:
 
 
 def _status(credential: str, row: Sequence[Any], limits: Limits) -> CredentialStatus:
-    health, rests, reason, flying, owners, requests, tokens, of_day, *told, found = row
+    health, rests, reason, flying, owners, requests, tokens, of_day, *more = row
+    *told, found, places, finds = more
     rpm, tpm, rpd = (int(limit) if limit != "" else None for limit in told)
     base = least(limits.rpm, rpm)
-    rate = float(found or base or START_RPM)
+    rate = float(found or base or (NO_PACE_RPM if finds else START_RPM))
     return CredentialStatus(
         credential,
         Health(health),
@@ -220,7 +242,7 @@ def _status(credential: str, row: Sequence[Any], limits: Limits) -> CredentialSt
         reason or None,
         flying,
         Counter(owners),
-        limits.concurrency,
+        places if limits.concurrency is None else limits.concurrency,
         Room(requests, limits.rpm, base, rpm),
         Room(tokens, limits.tpm, least(limits.tpm, tpm), tpm),
         Room(of_day, limits.rpd, least(limits.rpd, rpd), rpd),

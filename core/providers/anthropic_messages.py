@@ -14,8 +14,9 @@ from core.rules.specs import Auth, ModelSpec
 from core.vocabulary import Detail
 
 AUTH = Auth(header="x-api-key")
-VERSION = "2023-06-01"
-"""Of the wire: the only one there is."""
+VERSION, VERSION_WITH_TEMPERATURE = "2026-10-21", "2023-06-01"
+"""Of the wire: the latest, and the last in which a temperature is no error
+(platform.claude.com/docs/en/api/versioning)."""
 CUT = frozenset({"max_tokens", "model_context_window_exceeded"})
 PROMPT_COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 """`input_tokens` leaves out what was written to the cache and what was read from it."""
@@ -43,7 +44,8 @@ def url(model: ModelSpec) -> str:
 
 def headers(model: ModelSpec, secret: str | None) -> dict[str, str]:
     """Return the headers, with the secret in `x-api-key`. Raises MissingCredential."""
-    return writing.headers(model, secret, AUTH, {"anthropic-version": VERSION})
+    version = VERSION if model.temperature is None else VERSION_WITH_TEMPERATURE
+    return writing.headers(model, secret, AUTH, {"anthropic-version": version})
 
 
 def read(exchange: Exchange, *, now: datetime) -> Reading:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -44,12 +45,22 @@ MALFORMED = (aiohttp.ClientResponseError, HttpProcessingError, ReplyTooLarge)
 """Faults of what was sent back, not of the connection."""
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A body that is sent as it is read, for one that is too large to hold."""
+
+    size: int
+    chunks: AsyncIterator[bytes]
+
+
 @dataclass
 class _Reply:
     """A reply as it arrives."""
 
     headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
+    file: BinaryIO | None = None
+    """Where the body of a success goes instead, however large it is."""
 
 
 class ProviderClient:
@@ -79,12 +90,26 @@ class ProviderClient:
         kept byte for byte, after content decoding where a server compresses unasked; `secret`,
         whichever header carries it, is blotted out wherever the reply repeats it.
         """
-        reply = _Reply()
+        return await self.exchange("POST", url, headers, content, timeout_s, secret=secret)
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | Upload,
+        timeout_s: float,
+        *,
+        secret: str | None,
+        into: BinaryIO | None = None,
+    ) -> Exchange:
+        """Send a request of any method, as `post` does; the body of a success may go to a file."""
+        reply = _Reply(file=into)
         started = time.perf_counter()
         status, failure, error = None, None, None
         try:
             async with asyncio.timeout(timeout_s):
-                status = await self._receive(url, headers, content, reply)
+                status = await self._receive(method, url, headers, content, reply)
         except FAULTS as fault:
             failure, error = _meaning(fault), _words(fault, timeout_s)
             del reply.body[PARTIAL_BYTES:]
@@ -99,17 +124,30 @@ class ProviderClient:
             await session.close()
 
     async def _receive(
-        self, url: str, headers: Mapping[str, str], content: bytes, reply: _Reply
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | Upload,
+        reply: _Reply,
     ) -> int:
         """Fill `reply` and return its status once it is whole."""
         session = self._session = self._session or _open()
-        sized = {**headers, "content-length": str(len(content))}
-        body = content if len(content) <= LARGE_BYTES else _slices(content)
-        async with session.post(
-            url, headers=sized, data=body, allow_redirects=False, proxy=_proxy(url)
+        size, body = _body(content)
+        sized = {**headers, "content-length": str(size)}
+        async with session.request(
+            method,
+            url,
+            headers=sized,
+            data=body,
+            allow_redirects=False,
+            proxy=_proxy(*urlsplit(url)[:2]),
         ) as response:
             reply.headers = _headers(response)
             async for chunk in response.content.iter_any():
+                if reply.file is not None and response.ok:
+                    reply.file.write(chunk)
+                    continue
                 reply.body += chunk
                 if len(reply.body) > self._max_reply_bytes:
                     raise ReplyTooLarge(f"the reply is larger than {self._max_reply_bytes} bytes")
@@ -132,19 +170,25 @@ def _open() -> aiohttp.ClientSession:
     )
 
 
+def _body(content: bytes | Upload) -> tuple[int, bytes | AsyncIterator[bytes]]:
+    """Return a body's size, and the body as the transport takes it."""
+    if isinstance(content, Upload):
+        return content.size, content.chunks
+    return len(content), content if len(content) <= LARGE_BYTES else _slices(content)
+
+
 def _trusted() -> ssl.SSLContext:
     """Return the certificates to trust: SSL_CERT_FILE's, else those of certifi."""
     return httpx.create_ssl_context()
 
 
 @cache
-def _proxy(url: str) -> str | None:
-    """Return the proxy that the environment names for an address; a process has few addresses."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.netloc):
+def _proxy(scheme: str, host: str) -> str | None:
+    """Return the proxy that the environment names for a host; a process calls few of them."""
+    if proxy_bypass(host):
         return None
     proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    return proxies.get(scheme) or proxies.get("all")
 
 
 def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:

@@ -107,6 +107,7 @@ ROWS: tuple[Row, ...] = (
             r"input was flagged",
             r"our safety system",
             r"content management policy",
+            r"ContentPolicyViolationError",  # LiteLLM, whatever the provider behind it said
             r"content filtering policy",  # Anthropic: "Output blocked by content filtering policy"
         ),
     ),
@@ -138,12 +139,13 @@ ROWS: tuple[Row, ...] = (
     # media: 0 document pages + 101 images > 100", "At least one of the image dimensions exceed max
     # allowed size for many-image requests". Ollama: "only supports a single image per message".
     # Gemini: "The input token count (…) exceeds the maximum number of tokens allowed (…)", and
-    # "Request payload size exceeds the limit: 20971520 bytes" with no more to it.
+    # "Request payload size exceeds the limit: 20971520 bytes" with no more to it. OpenAI: "Your
+    # input exceeds the context window of this model". LiteLLM: "ContextWindowExceededError: …".
     Row(
         Result.TOO_LARGE,
         frozenset({400, 403, 422}),
         phrase=_phrase(
-            r"context length",
+            r"context (?:length|window)|ContextWindowExceeded",
             r"maximum model length",
             r"prompt is too long",
             r"exceed context limit",

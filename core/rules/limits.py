@@ -1,4 +1,4 @@
-"""The arithmetic of limits: a sliding log, a gate before it, and the rate where none is known.
+"""The arithmetic of limits: a sliding log, and the rate where none is known.
 
 Moments are seconds of any clock that never goes back. Nothing here reads one. `lua/account.lua` of
 the limiter says the same once more, for Redis: a change here is a change there.
@@ -6,9 +6,6 @@ the limiter says the same once more, for Redis: a change here is a change there.
 
 import math
 from collections import deque
-from typing import NamedTuple
-
-from core.rules.headers import Seen
 
 MINUTE_S, MINUTE_BUCKET_S = 60.0, 0.25
 DAY_S, DAY_BUCKET_S = 86_400.0, 360.0
@@ -19,6 +16,9 @@ MARGIN_S = 0.05
 
 START_RPM = 60.0
 """Where the search for an unknown rate begins."""
+
+NO_PACE_RPM = 6e7
+"""A thousand a second for each of a thousand calls under way: no pace at all."""
 
 CLIMB_RPM = 6.0
 """Added by each success until the first 429: the rate grows e-fold in 10 s."""
@@ -103,123 +103,6 @@ class Window:
         return None
 
 
-class Counted(NamedTuple):
-    """What a reply's provider had counted when it said what remains."""
-
-    amount: int
-    """What the call it answers costs."""
-    after: int
-    """What was reserved since the call was."""
-    ahead: int
-    """What was under way before the call, and may not have been counted yet."""
-    age: float
-    """Seconds since the call was sent."""
-
-
-class Gate:
-    """How much may go at once: a level that refills evenly, up to a ceiling.
-
-    The ceiling is the most that the provider said remained. While it says nothing the ceiling is
-    one request, or a second's worth of tokens: even pacing. The level is a line through (`at`,
-    `level`); after something was reserved ahead `at` lies in the future, and the line runs back
-    from there.
-    """
-
-    __slots__ = ("at", "hold", "level", "most", "newest", "told", "trust")
-
-    def __init__(self) -> None:
-        self.level = FULL
-        self.at = 0.0
-        self.most = 0.0
-        """The ceiling that the provider told."""
-        self.told = -FULL
-        """When it last did."""
-        self.trust = -FULL
-        """What it says of what remains is not believed before."""
-        self.hold = -FULL
-        """Nothing goes before: the provider said that nothing remains until then."""
-        self.newest = 0
-        """The latest sent of the requests whose replies were heard, by its mark."""
-
-    def opens(self, now: float, amount: float, rate: float, burst: float) -> float:
-        """Return the first moment at which an amount may go."""
-        ceiling, need = self._bounds(now, amount, burst)
-        level = self._level(now, rate, ceiling)
-        short = need - level
-        opens = now if short <= EPSILON else now + short / rate
-        return max(opens, self.hold)
-
-    def take(self, moment: float, now: float, amount: float, rate: float, burst: float) -> None:
-        """Let an amount go at a moment, which may lie ahead."""
-        ceiling, _ = self._bounds(now, amount, burst)
-        level = self._level(now, rate, ceiling) + rate * (moment - now)
-        self.level, self.at = min(level, ceiling) - amount, moment
-
-    def give(self, amount: float) -> None:
-        """Put an amount back, or, below 0, take more."""
-        self.level += amount
-
-    def fresh(self, now: float) -> bool:
-        """Tell whether the provider lately said what remains."""
-        return now <= self.told + FRESH_S
-
-    def hear(
-        self,
-        now: float,
-        seen: Seen,
-        call: Counted,
-        *,
-        rate: float,
-        burst: float,
-        limit: int | None,
-    ) -> None:
-        """Learn from what a reply says remains, after the call it answers was counted.
-
-        What remains now is at least `remaining - after - ahead`, and at most `remaining - after`
-        and what has refilled since. The level is moved into these bounds, not set: within them
-        our own count knows better.
-        """
-        if seen.remaining is None:
-            return
-        level = self._level(now, rate, FULL)
-        if now >= self.trust:
-            ceiling = max(seen.remaining, burst)
-            ceiling = ceiling if limit is None else min(ceiling, limit)
-            self.most = max(self.most, ceiling) if self.fresh(now) else ceiling
-            self.told = now
-            level = max(min(level, self.most), seen.remaining - call.after - call.ahead)
-        self.level = min(level, seen.remaining - call.after + rate * call.age)
-        self.at = now
-        self.hold = -FULL
-        if seen.remaining < call.amount and seen.reset_s is not None:
-            full = max(burst, self.most if limit is None else limit)
-            self._hold_for(now, seen.remaining, seen.reset_s, full, rate)
-
-    def distrust(self, now: float) -> None:
-        """Pace evenly for a while, whatever the provider says remains: it was wrong."""
-        self.told, self.trust = -FULL, now + FRESH_S
-
-    def _hold_for(
-        self, now: float, remaining: int, reset: float, limit: float, rate: float
-    ) -> None:
-        """Wait for the reset, unless it names the moment when a bucket will be full again."""
-        for full in (limit, max(self.most, 1.0)):
-            until_full = (full - remaining) / rate
-            if 0.8 * until_full <= reset <= 1.25 * until_full:
-                return
-        self.hold = now + min(reset, MINUTE_S)
-
-    def _bounds(self, now: float, amount: float, burst: float) -> tuple[float, float]:
-        """Return the ceiling, and the level an amount needs: once told, all of the amount."""
-        if now <= self.told + FRESH_S:
-            return max(self.most, amount), amount
-        return burst, min(amount, burst)
-
-    def _level(self, now: float, rate: float, ceiling: float) -> float:
-        level = self.level + rate * (now - self.at)
-        return min(ceiling, level)
-
-
 class Pace:
     """The requests a minute to send: as configured or told, or found.
 
@@ -227,17 +110,26 @@ class Pace:
     climb up to the first 429 where nothing is known.
     """
 
-    __slots__ = ("climbing", "found")
+    __slots__ = ("climbing", "found", "starts_low")
 
     def __init__(self) -> None:
         self.found: float | None = None
         self.climbing = True
+        self.starts_low = True
+        """Where the number of calls under way is being found, that is what starts low, and there is
+        no pace until 429s say that it takes one."""
 
     def rpm(self, base: int | None) -> float:
         """Return the rate now; `base` is the known limit."""
         if base is None:
-            return START_RPM if self.found is None else self.found
+            if self.found is None:
+                return START_RPM if self.starts_low else NO_PACE_RPM
+            return self.found
         return base if self.found is None else min(base, self.found)
+
+    def paces(self, base: int | None) -> bool:
+        """Tell whether there is a pace at all."""
+        return base is not None or self.found is not None or self.starts_low
 
     def searching(self, base: int | None) -> bool:
         """Tell whether the rate is not known for sure."""
@@ -245,6 +137,8 @@ class Pace:
 
     def rise(self, base: int | None) -> None:
         """Add what one success is worth."""
+        if not self.paces(base):
+            return
         if base is None and self.climbing:
             self.found = self.rpm(base) + CLIMB_RPM
             return
@@ -261,6 +155,6 @@ class Pace:
         Much of that may have been let in, and a window that an earlier, higher rate has filled
         says nothing of this one: so the rate stays near what was sent.
         """
-        rate = self.rpm(base)
+        rate = self.rpm(base) if self.paces(base) else max(1.0, used)
         self.climbing = False
         self.found = min(rate, max(1.0, BACK_OFF * rate, REACHED * used))

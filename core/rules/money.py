@@ -11,8 +11,10 @@ NANO = 1_000_000_000
 MILLION = 1_000_000
 
 
-def cost_nano(prices: Prices | None, usage: Usage | None) -> int | None:
+def cost_nano(prices: Prices | None, usage: Usage | None, *, share: float = 1.0) -> int | None:
     """Return what an exchange cost, or None where no price or no usage is known.
+
+    `share` is the part of the prices that is asked: a provider's discount for batches.
 
     Prices are taken as the decimals they were written as, 0.1 as one tenth, and the exact cost is
     rounded once, a half upwards.
@@ -22,7 +24,8 @@ def cost_nano(prices: Prices | None, usage: Usage | None) -> int | None:
     given, per = _ratio(prices.input_per_mtok)
     got, each = _ratio(prices.output_per_mtok)
     cost = given * usage.prompt_tokens * each + got * usage.completion_tokens * per
-    divisor = per * each * MILLION
+    part, whole = _ratio(share)
+    cost, divisor = cost * part, per * each * whole * MILLION
     return (2 * cost * NANO + divisor) // (2 * divisor)
 
 

@@ -13,6 +13,10 @@ DEFAULT_LATENCY_S = 10.0
 hosted model takes for twenty small images. It matters only where concurrency is scarce."""
 
 
+ASSUMED_CONCURRENCY = 32
+"""Calls under way that are assumed where their best number is still to be found."""
+
+
 class Bound(StrEnum):
     """The limit that decides how long a job takes."""
 
@@ -20,6 +24,8 @@ class Bound(StrEnum):
     TPM = "tpm"
     RPD = "rpd"
     CONCURRENCY = "concurrency"
+    BATCH = "batch"
+    """Sent in files: a provider promises a time, and the limits on calls have no part in it."""
     UNKNOWN = "unknown"
     """No limit is known and no call was ever timed: nobody can tell."""
 
@@ -57,6 +63,8 @@ class Pacing(NamedTuple):
     """Of a call on average, as last observed."""
     used_today: int
     """Requests of the last 24 hours, as far as they matter: 0 without a limit on them."""
+    window_s: float | None = None
+    """Seconds in which a provider's batch is through at the latest; None: sent one by one."""
 
 
 class Span(NamedTuple):
@@ -83,6 +91,8 @@ def ahead_of(own: Load, priority: int, waiting: Iterable[Waiting]) -> Load:
 
 def time_for(load: Load, pacing: Pacing) -> Span:
     """Return how long calls take; no time where nothing is known that would tell."""
+    if pacing.window_s is not None:
+        return Span(pacing.window_s, Bound.BATCH)
     limits = pacing.limits
     rated = any((limits.rpm, limits.tpm, limits.rpd))
     if pacing.latency_s is None and not rated:
@@ -96,7 +106,8 @@ def _spans(load: Load, pacing: Pacing) -> list[Span]:
     """Return how long each limit alone would take, those that are known."""
     limits, credentials = pacing.limits, pacing.credentials
     latency = DEFAULT_LATENCY_S if pacing.latency_s is None else pacing.latency_s
-    rounds = math.ceil(load.requests / (limits.concurrency * credentials))
+    at_once = (limits.concurrency or ASSUMED_CONCURRENCY) * credentials
+    rounds = math.ceil(load.requests / at_once)
     spans = [Span(rounds * latency, Bound.CONCURRENCY)]
     for amount, limit, bound in (
         (load.requests, limits.rpm, Bound.RPM),

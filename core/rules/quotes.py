@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
 from core.rules.money import cost_nano, dollars, nano
 from core.rules.pacing import Bound, Load, Pacing, Waiting, ahead_of, time_for
+from core.rules.readings import Usage
 from core.rules.work import Asking, Past, Scope, Work
 
 COUNTS = ("requests", "prompt_tokens", "completion_tokens", "most_completion_tokens", "samples")
@@ -35,7 +36,8 @@ class Overhead(BaseModel):
 
     refused_share: float = Field(description="Of the samples, in [0, 1]")
     requests: int = Field(description="Beyond those planned")
-    usd: float | None = Field(description="Beyond the planned cost; null: none is known")
+    tokens: int = Field(description="Of prompts, beyond those planned")
+    usd: float | None = Field(description="What these tokens cost; null: a model has no prices")
 
 
 class RunOverhead(Overhead):
@@ -63,7 +65,7 @@ class ModelQuote(BaseModel):
 
     model: str
     requests: int = Field(description="Of this job, overhead included")
-    tokens: int = Field(description="Expected of these requests")
+    tokens: int = Field(description="Of these requests, overhead included")
     ahead: int = Field(description="Requests of other jobs that are sent before this one is done")
     latency_s: float | None = Field(description="Of the model's last answers; null: none so far")
     seconds: float | None = Field(description="null: no limit and no latency is known")
@@ -84,19 +86,35 @@ class Quote(Figures):
     models: list[ModelQuote]
     runs: list[RunQuote]
 
+    @property
+    def total(self) -> "Total":
+        """Return what is expected in all, overhead included."""
+        tokens, extra = self.prompt_tokens + self.completion_tokens, self.overhead
+        if extra is None:
+            return Total(self.requests, tokens, self.usd)
+        usd = _total_usd([(self.usd, 1), (extra.usd or 0.0, 1)])
+        return Total(self.requests + extra.requests, tokens + extra.tokens, usd)
+
+
+class Total(NamedTuple):
+    """What a job is expected to take."""
+
+    requests: int
+    tokens: int
+    usd: float | None
+
 
 def of_run(asking: Asking, work: Work, past: Past | None, *, repeats: int) -> RunQuote:
     """Return the quote of one run, of which there are as many as repeats."""
     prices = asking.model.prices
-    cost = cost_nano(prices, work.expected)
     return RunQuote(
-        **_figures(work, cost, cost_nano(prices, work.most)),
+        **_figures(work, cost_nano(prices, work.expected), cost_nano(prices, work.most)),
         model=asking.model.name,
         condition=asking.condition.model_dump(mode="json"),
         batch_size=asking.batch_size,
         repeats=repeats,
         samples=asking.samples,
-        overhead=None if past is None else _overhead(past, asking.samples, cost),
+        overhead=None if past is None else _overhead(past, asking, work),
     )
 
 
@@ -111,12 +129,14 @@ def _figures(work: Work, cost: int | None, most: int | None) -> dict[str, Any]:
     }
 
 
-def _overhead(past: Past, samples: int, cost: int | None) -> RunOverhead:
-    lost = past.lost_share
+def _overhead(past: Past, asking: Asking, work: Work) -> RunOverhead:
+    tokens = round(past.extra_share * work.expected.prompt_tokens)
+    cost = cost_nano(asking.model.prices, Usage(tokens, 0))
     return RunOverhead(
         refused_share=past.refused_share,
-        requests=round(past.extra_each * samples),
-        usd=None if cost is None or lost is None else dollars(round(cost * lost)),
+        requests=round(past.extra_each * asking.samples),
+        tokens=tokens,
+        usd=None if cost is None else dollars(cost),
         of=past.of,
         past_runs=past.runs,
     )
@@ -134,9 +154,10 @@ def of_model(
     """Return when a model will be through with the runs that it makes of a job."""
     own = Load(0, 0)
     for run in runs:
-        extra = run.overhead.requests if run.overhead else 0
-        tokens = run.prompt_tokens + run.completion_tokens
-        own = own.plus(Load((run.requests + extra) * run.repeats, tokens * run.repeats))
+        requests, tokens = run.requests, run.prompt_tokens + run.completion_tokens
+        if run.overhead is not None:
+            requests, tokens = requests + run.overhead.requests, tokens + run.overhead.tokens
+        own = own.plus(Load(requests * run.repeats, tokens * run.repeats))
     ahead = ahead_of(own, priority, waiting)
     seconds, bound_by = time_for(own.plus(ahead), pacing)
     return ModelQuote(
@@ -194,6 +215,7 @@ def _overheads(runs: Sequence[RunQuote]) -> Overhead | None:
     return Overhead(
         refused_share=refused / _total(runs, "samples"),
         requests=sum(each.requests * times for each, _, times in known),
+        tokens=sum(each.tokens * times for each, _, times in known),
         usd=_total_usd((each.usd, times) for each, _, times in known),
     )
 

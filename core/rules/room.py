@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from core.rules.headers import SeenLimits
+
 NEVER = 1e18
 """A moment after all others."""
 
@@ -52,6 +54,29 @@ class PastUse(NamedTuple):
 
     age_s: float
     tokens: int
+
+
+class Rest(NamedTuple):
+    """What a reply asks for after which a credential is to be left alone."""
+
+    health: Health
+    wait_s: float | None
+    """The wait that the provider named."""
+    reason: str
+    """The provider's words."""
+
+
+class Outcome(NamedTuple):
+    """What a call that is over tells of the limits."""
+
+    tokens: int | None = None
+    """What it used; None: the estimate stands."""
+    seen: SeenLimits = SeenLimits()
+    """What the headers say."""
+    failed: bool = False
+    """The server broke down or did not answer in time: it may have too much to do."""
+    rest: Rest | None = None
+    """After a 429, an exhausted quota, or a 401 or 403."""
 
 
 class Stamp(NamedTuple):

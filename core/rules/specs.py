@@ -147,7 +147,12 @@ class Limits(Spec):
     rpm: int | None = Field(None, gt=0, description="Requests a minute")
     tpm: int | None = Field(None, gt=0, description="Tokens a minute")
     rpd: int | None = Field(None, gt=0, description="Requests a day")
-    concurrency: int = Field(32, gt=0, le=2000, description="Requests under way at once")
+    concurrency: int | None = Field(
+        None,
+        gt=0,
+        le=2000,
+        description="Requests under way at once; null: found, up to 256",
+    )
 
 
 class Capabilities(Spec):
@@ -162,6 +167,16 @@ class Prices(Spec):
 
     input_per_mtok: float = Field(ge=0)
     output_per_mtok: float = Field(ge=0)
+    batch_discount: float = Field(
+        0.5, ge=0, le=1, description="The part of these that calls in batches cost"
+    )
+
+    @property
+    def in_batches(self) -> Self:
+        """Return what calls in batches cost."""
+        each = {"input_per_mtok": self.input_per_mtok, "output_per_mtok": self.output_per_mtok}
+        cut = {name: price * self.batch_discount for name, price in each.items()}
+        return self.model_copy(update=cut)
 
 
 class Auth(Spec):

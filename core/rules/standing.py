@@ -24,7 +24,7 @@ def backoff_s(streak: int) -> float:
 class Standing:
     """The health of a credential: until when it rests, and how often it was turned away."""
 
-    __slots__ = ("health", "reason", "settled", "streak", "throttled_at", "until")
+    __slots__ = ("health", "on_trial", "reason", "settled", "streak", "throttled_at", "until")
 
     def __init__(self) -> None:
         self.health = Health.HEALTHY
@@ -34,7 +34,8 @@ class Standing:
         self.streak = 0
         """429s in a row."""
         self.settled = 0
-
+        self.on_trial = False
+        """The quota was exhausted: after the rest, one call at a time until one is let in."""
         self.throttled_at = -NEVER
 
     def at(self, now: float) -> Health:
@@ -47,14 +48,15 @@ class Standing:
             return estimate
         return max(estimate, used) if now < self.throttled_at + STRICT_S else used
 
-    def settle(self, sent_at: float) -> bool:
-        """Note the end of a call; return whether it was sent after the last rest.
+    def settle(self, sent_at: float, *, good: bool) -> bool:
+        """Note the end of a call, let in or not; return whether it was sent after the last rest.
 
         What had been reserved ahead of a 429 is sent during the rest, and says nothing new.
         """
         if sent_at < self.until:
             return False
         self.settled += 1
+        self.on_trial = self.on_trial and not good
         return True
 
     def throttle(self, wait: float | None, reason: str, now: float) -> bool:
@@ -79,6 +81,7 @@ class Standing:
         if self.health is not Health.REVOKED:
             until = now + (wait or EXHAUSTED_S)
             self.health, self.until, self.reason = Health.EXHAUSTED, until, reason
+            self.on_trial = True
 
     def revoke(self, reason: str) -> None:
         """Rest until a person changes something."""

@@ -34,8 +34,12 @@ class RequestState(StrEnum):
     DUE = "due"
     """Waiting for a worker, from `not_before` on."""
 
+    WAITING = "waiting"
+    """Waiting for a place in a provider's batch, from `not_before` on; no slice looks at it."""
+
     LEASED = "leased"
-    """Held by one worker until its lease expires. A crash leaves it here until `rescue`."""
+    """Held by one worker until its lease expires; a crash leaves it here until `rescue`. Or held
+    by a batch, which outlives workers and ends it."""
 
     DONE = "done"
     """Every sample in it has its outcome."""
@@ -62,9 +66,11 @@ RUN_MOVES: Mapping[Status, frozenset[Status]] = {
 
 REQUEST_MOVES: Mapping[RequestState, frozenset[RequestState]] = {
     RequestState.DUE: frozenset({RequestState.LEASED, RequestState.CANCELLED}),
+    RequestState.WAITING: frozenset({RequestState.LEASED, RequestState.CANCELLED}),
     RequestState.LEASED: frozenset(
         {
             RequestState.DUE,
+            RequestState.WAITING,
             RequestState.DONE,
             RequestState.SPLIT,
             RequestState.FAILED,
@@ -80,7 +86,10 @@ REQUEST_MOVES: Mapping[RequestState, frozenset[RequestState]] = {
 ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 """A run that stands here has `finished_at`."""
 
-OPEN_REQUEST = frozenset({RequestState.DUE, RequestState.LEASED})
+UNSENT = frozenset({RequestState.DUE, RequestState.WAITING})
+"""A request that stands here is in nobody's hands."""
+
+OPEN_REQUEST = UNSENT | {RequestState.LEASED}
 """A run is closed when none of its requests stands here."""
 
 

@@ -151,6 +151,11 @@ def _rejected(_: Asked, __: Reading, ___: float) -> Verdict:
     return Verdict(RequestState.FAILED, outcome=Outcome.FAILED, rejected=True)
 
 
+def _withdrawn(_: Asked, __: Reading, ___: float) -> Verdict:
+    """Leave a line that its batch never came to as it was, for the next batch."""
+    return Verdict(RequestState.WAITING)
+
+
 RULES: Mapping[Result, Callable[[Asked, Reading, float], Verdict]] = {
     Result.REFUSED: _refused,
     Result.LENGTH: _oversized,
@@ -163,6 +168,7 @@ RULES: Mapping[Result, Callable[[Asked, Reading, float], Verdict]] = {
     Result.RESET: _faulty,
     Result.MALFORMED: _faulty,
     Result.UNKNOWN: _faulty,
+    Result.WITHDRAWN: _withdrawn,
     Result.REJECTED: _rejected,
 }
 """What follows from every result but an answer."""

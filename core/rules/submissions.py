@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from core.errors import InvalidInput
 from core.rules.specs import Capabilities, Condition, Spec
-from core.vocabulary import Color, Detail, Modality
+from core.vocabulary import Color, Detail, Dispatch, Modality
 
 BATCH_SIZES = {
     Modality.IMAGE: 20,
@@ -84,6 +84,9 @@ class Submission(Spec):
     )
     sample_limit: int | None = Field(None, ge=1, le=MAX_INT, description="A seeded subset")
     seed: int = Field(0, ge=0, le=MAX_INT, description="Of the order of the samples")
+    dispatch: Dispatch = Field(
+        Dispatch.ONLINE, description="`batch`: in files, at a discount, within a day"
+    )
     priority: int = Field(0, ge=-100, le=100, description="Higher goes first")
     tags: dict[
         Annotated[str, StringConstraints(max_length=64)],

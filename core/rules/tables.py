@@ -139,6 +139,11 @@ def shown(column: Column, value: Any) -> str:
     return show(value)
 
 
+def points(difference: float) -> str:
+    """Return a difference of fractions in percentage points, with its sign; never -0.00."""
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"
+
+
 def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - as papers write it
 
@@ -147,7 +152,7 @@ SHOWN: dict[Kind, Callable[[Any], str]] = {
     "text": str,
     "count": lambda value: f"{value:,}",
     "share": lambda value: f"{100 * value:.2f}",
-    "points": lambda value: f"{100 * value:+.2f}",
+    "points": points,
     "number": lambda value: f"{value:.4g}",
     "p": _p,
     "money": lambda value: f"{value:.4f}",

@@ -32,13 +32,14 @@ class Past:
     planned: int
     """Requests they would have made if nothing had been split."""
     requests: int
+    prompt_tokens: int
+    expected_prompt_tokens: int
+    """What their quotes said."""
     completion_tokens: int
-    cost_nano: int
-    lost_nano: int
 
     @property
     def completion_each(self) -> float | None:
-        """Return the completion tokens of an answered sample."""
+        """Return the completion tokens of an answered sample, those of lost answers included."""
         return self.completion_tokens / self.answered if self.answered else None
 
     @property
@@ -53,10 +54,14 @@ class Past:
         return (self.requests - self.planned + tries) / self.samples
 
     @property
-    def lost_share(self) -> float | None:
-        """Return what was lost for each dollar that bought predictions."""
-        bought = self.cost_nano - self.lost_nano
-        return self.lost_nano / bought if bought > 0 else None
+    def extra_share(self) -> float:
+        """Return the prompt tokens beyond those expected, for each of these; 0 if fewer were.
+
+        Requests that are split cost more than what was lost with the whole: their parts repeat
+        the instructions.
+        """
+        expected = self.expected_prompt_tokens
+        return max(0.0, self.prompt_tokens / expected - 1) if expected else 0.0
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ class Attempt(Base):
     run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
     number: Mapped[int]
     """Counts from 1 within its request."""
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batches.id"))
+    """The provider's batch it was a line of; its body is that line's result then."""
     credential: Mapped[str] = mapped_column(String(255))
     """The key of the credential it was sent with; never the secret."""
     result: Mapped[Result] = mapped_column(words(Result), default=Result.SENT)
@@ -48,6 +50,13 @@ class Attempt(Base):
         CheckConstraint("(result = 'sent') = (finished_at IS NULL)", name="finished_at_iff_heard"),
         Index("ix_attempts_run_id", "run_id", "id"),
         Index("ix_attempts_sent_at", "sent_at"),
+        Index(
+            "ix_attempts_batch",
+            "batch_id",
+            "id",
+            postgresql_where=text("batch_id IS NOT NULL"),
+            sqlite_where=text("batch_id IS NOT NULL"),
+        ),
         Index(
             "ix_attempts_under_way",
             "request_id",

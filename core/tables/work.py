@@ -9,10 +9,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, BigId, utc_now, words
 from core.rules.states import ENDED, OPEN_REQUEST, RequestState, Status
-from core.vocabulary import Cause, Origin
+from core.vocabulary import Cause, Dispatch, Origin
 
 
-def _sql_list(members: frozenset[Any]) -> str:
+def sql_list(members: frozenset[Any]) -> str:
+    """Return members of a closed set as a CHECK lists them."""
     return ", ".join(f"'{member.value}'" for member in sorted(members))
 
 
@@ -37,7 +38,7 @@ class Job(Base):
 
     __table_args__ = (
         CheckConstraint(
-            f"(status IN ({_sql_list(ENDED)})) = (finished_at IS NOT NULL)",
+            f"(status IN ({sql_list(ENDED)})) = (finished_at IS NOT NULL)",
             name="finished_at_iff_ended",
         ),
     )
@@ -72,14 +73,22 @@ class Run(Base):
     batch_size: Mapped[int]
     batch_asked: Mapped[int | None]
     """As the job asked, before the model's capabilities bounded it; null: by modality."""
+    dispatch: Mapped[Dispatch] = mapped_column(words(Dispatch), default=Dispatch.ONLINE)
     status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
     reason: Mapped[str | None] = mapped_column(Text)
     """Why it is paused or failed, in words for a person."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expected_prompt_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Those that its quote says it uses if nothing is refused; 0 in published runs."""
+    expected_completion_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
     planned: Mapped[int] = mapped_column(default=0)
     """Samples whose requests are in the queue; planning goes on from here after a crash."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    moved_at: Mapped[datetime | None]
+    """When it last moved on: was planned or set going, or its model spoke."""
+    faulty_since: Mapped[datetime | None]
+    """The first fault of the provider since its model last spoke."""
     rejections: Mapped[int] = mapped_column(default=0)
     """Requests rejected in a row; the breaker's count."""
 
@@ -101,7 +110,7 @@ class Run(Base):
 
     __table_args__ = (
         CheckConstraint(
-            f"(status IN ({_sql_list(ENDED)})) = (finished_at IS NOT NULL)",
+            f"(status IN ({sql_list(ENDED)})) = (finished_at IS NOT NULL)",
             name="finished_at_iff_ended",
         ),
         CheckConstraint(
@@ -158,7 +167,7 @@ class Request(Base):
 
     __table_args__ = (
         CheckConstraint(
-            f"(state IN ({_sql_list(OPEN_REQUEST)})) = (finished_at IS NULL)",
+            f"(state IN ({sql_list(OPEN_REQUEST)})) = (finished_at IS NULL)",
             name="finished_at_iff_closed",
         ),
         CheckConstraint(
@@ -172,8 +181,8 @@ class Request(Base):
             "state",
             "not_before",
             "id",
-            postgresql_where=text("state IN ('due', 'leased')"),
-            sqlite_where=text("state IN ('due', 'leased')"),
+            postgresql_where=text("state IN ('due', 'waiting', 'leased')"),
+            sqlite_where=text("state IN ('due', 'waiting', 'leased')"),
         ),
         Index(
             "ix_requests_leases",

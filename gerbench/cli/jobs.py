@@ -44,6 +44,7 @@ Follow = Annotated[bool, typer.Option("--watch", help="Watch it until it ends.")
         "gerbench jobs submit --dataset my-faces --model gpt-4o --model local"
         " --color rgb --color gray --repeats 3 --tag paper=table-9",
         "gerbench jobs submit --dataset my-faces --model gpt-4o --batch-size 1 --batch-size 20",
+        "gerbench jobs submit --dataset my-faces --model gpt-4o --dispatch batch",
         "gerbench jobs submit --file job.json --idempotency-key table-9",
     ),
 )
@@ -86,7 +87,7 @@ def quote_job(*, body: Json, data: Data = None, as_json: AsJson = False) -> None
     if as_json:
         print_json(quote)
     else:
-        screen().print(quotes.whole(quote))
+        quotes.print_quote(screen(), quote)
 
 
 @app.command("list", epilog=examples("gerbench jobs list --status running"))
@@ -121,6 +122,22 @@ def watch_job(
     """Watch a job until it ends. Exits 0 when it completed, else 3."""
     with connect(data) as client:
         _see_through(client, full_id(client, "jobs", job_id), interval, as_json=as_json)
+
+
+@app.command("batches")
+def list_batches(
+    job_id: JobId, limit: Limit = None, data: Data = None, as_json: AsJson = False
+) -> None:
+    """List the files of a job at its providers, the newest first."""
+    with connect(data) as client:
+        full = full_id(client, "jobs", job_id)
+        print_items(
+            lambda most: client.items(path("jobs", full, "batches"), limit=most),
+            progress.BATCHES,
+            as_json=as_json,
+            limit=limit,
+            none="No batches: the job is sent online, or is not planned yet.",
+        )
 
 
 @app.command("cancel")

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.vocabulary import Outcome
-from gerbench.cli.output import NOTHING, Column, plain, rows, short
+from gerbench.cli.output import NOTHING, Column, moment, plain, rows, short
 from gerbench.client import Json
 
 STYLES: Mapping[str, str] = {
@@ -57,6 +57,9 @@ def line(job: Json, rate: float | None) -> str:
     """Return a job's progress as one line of plain text."""
     samples = job["progress"]["samples"]
     parts = [f"{job['status']} {ended(job)}/{samples}", outcomes(job).plain, *_pace(job, rate)]
+    parts += map(waits, job.get("batches") or ())
+    if job.get("stalled"):
+        parts.append(plain(job["stalled"]["detail"]))
     return "  ".join(parts)
 
 
@@ -73,9 +76,24 @@ def view(job: Json, rate: float | None = None) -> RenderableType:
         Text("  ".join(_pace(job, rate)), style="dim"),
     )
     parts: list[RenderableType] = [head, bar, outcomes(job)]
+    parts += [Text(waits(batch), style="dim") for batch in job.get("batches") or ()]
     if job.get("reason"):
         parts.append(Text(plain(job["reason"]), style="yellow"))
     return Group(*parts)
+
+
+def waits(batch: Json) -> str:
+    """Return what a job waits for at its provider."""
+    lines = f"{batch['lines']} line{'s' * (batch['lines'] != 1)}"
+    if batch["provider_id"] is None:
+        told = f"batch {batch['id'][:8]} is {batch['state']}: {lines}"
+    else:
+        through = batch["completed"] + batch["failed"]
+        told = (
+            f"waits for {batch['provider_id']}: {batch['provider_status']},"
+            f" {through} of {lines} through"
+        )
+    return plain(f"{told}; {batch['reason']}" if batch["reason"] else told)
 
 
 def status(item: Json) -> Text:
@@ -102,7 +120,9 @@ def happened(item: Json) -> str:
 def _pace(job: Json, rate: float | None) -> list[str]:
     pace = [] if rate is None else [f"{rate:.1f} samples/s"]
     if job.get("eta_seconds") is not None:
-        pace.append(f"{duration(job['eta_seconds'])} left")
+        left = f"{duration(job['eta_seconds'])} left"
+        until = f", until {moment(job.get('eta'))}" if job["eta_seconds"] >= HOUR else ""
+        pace.append(left + until)
     return [*pace, cost(job)]
 
 
@@ -150,6 +170,17 @@ def condition(item: Mapping[str, Any]) -> str:
     return plain(" ".join(str(part) for part in parts if part))
 
 
+BATCHES = (
+    Column("batch", short("id")),
+    Column("state", "state"),
+    Column("at the provider", "provider_id", wrap=True),
+    Column("status there", "provider_status"),
+    Column("lines", "lines", right=True),
+    Column("answered", "completed", right=True),
+    Column("failed", "failed", right=True),
+    Column("until", lambda batch: moment(batch["expires_at"]), wrap=True),
+    Column("reason", "reason", wrap=True),
+)
 RUNS = (
     Column("run", short("id")),
     Column("model", "model"),

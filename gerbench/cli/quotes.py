@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.text import Text
 
-from gerbench.cli.output import NOTHING, Column, moment, plain, rows
+from gerbench.cli.output import NOTHING, Column, moment, plain, print_whole, rows
 from gerbench.cli.progress import condition, duration, money
 from gerbench.client import Json
 
@@ -15,6 +15,7 @@ BINDING: Mapping[str, str] = {
     "tpm": "tokens per minute",
     "rpd": "requests per day",
     "concurrency": "concurrency",
+    "batch": "the provider's batch mode, at the latest",
 }
 
 
@@ -46,17 +47,13 @@ RUNS = (
 )
 
 
-def whole(quote: Json) -> RenderableType:
-    """Return a quote: a line for each kind of run, their sum, and when it will be done."""
+def print_quote(console: Console, quote: Json) -> None:
+    """Print a quote: a line for each kind of run, their sum, and when it will be done."""
     total = {**quote, "model": "sum", "repeats": 0}
-    parts: list[RenderableType] = [
-        Text(f"on {plain(quote['dataset'])}"),
-        rows([*quote["runs"], total], RUNS),
-        Text(""),
-        *(Text(_through(model)) for model in quote["models"]),
-        Text(_refusals(quote["overhead"])),
-    ]
-    return Group(*parts)
+    console.print(f"on {plain(quote['dataset'])}")
+    print_whole(console, rows([*quote["runs"], total], RUNS))
+    lines = [*map(_through, quote["models"]), _refusals(quote["overhead"]), _in_all(quote)]
+    console.print("", *lines, sep="\n", soft_wrap=True)
 
 
 def _through(model: Json) -> str:
@@ -72,15 +69,30 @@ def _through(model: Json) -> str:
     )
 
 
-def _refusals(overhead: Mapping[str, Any] | None) -> str:
+def _refusals(overhead: Json | None) -> str:
     """Return what past runs say of refusals."""
     if overhead is None:
         return "Overhead of refusals: not known, as some model has no completed run of such samples"
-    cost = "" if overhead["usd"] is None else f", {money(overhead['usd'])}"
+    usd = overhead["usd"]
+    extra = _amounts(overhead["requests"], overhead["tokens"], usd)
     return (
-        f"Overhead as in past runs: {100 * overhead['refused_share']:.1f} % of the samples refused,"
-        f" {overhead['requests']:,} more requests{cost}"
+        f"Overhead as in past runs: {100 * overhead['refused_share']:.1f} % of the samples"
+        f" refused; {extra} more"
     )
+
+
+def _in_all(quote: Json) -> str:
+    """Return what is expected of a job, overhead included."""
+    extra = quote["overhead"] or {"requests": 0, "tokens": 0, "usd": None}
+    tokens = quote["prompt_tokens"] + quote["completion_tokens"] + extra["tokens"]
+    usd = None if quote["usd"] is None else quote["usd"] + (extra["usd"] or 0.0)
+    return f"In all: {_amounts(quote['requests'] + extra['requests'], tokens, usd)}"
+
+
+def _amounts(requests: int, tokens: int, usd: float | None) -> str:
+    """Return requests, tokens, and dollars where they are known."""
+    parts = [f"{requests:,} requests", f"{tokens:,} tokens"]
+    return ", ".join(parts if usd is None else [*parts, money(usd)])
 
 
 def against(job: Json) -> RenderableType:

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from core.rules.tables import points
 from gerbench.cli.output import NOTHING, Column, plain, table
 from gerbench.cli.progress import condition
 from gerbench.client import Json
@@ -112,7 +113,7 @@ def references(body: Json) -> Sequence[RenderableType]:
             each["kind"],
             FIGURES.get(each["metric"], each["metric"]),
             percent(each["value"]),
-            points(each["delta"]),
+            NOTHING if each["delta"] is None else points(each["delta"]),
         )
     return Text("\nPublished systems; Δ: this run less theirs", style="bold"), made
 
@@ -182,11 +183,6 @@ def _shade(share: float, *, hit: bool) -> str:
 def percent(share: float | None) -> str:
     """Return a fraction as percent; a dash where there is no figure."""
     return NOTHING if share is None else f"{100 * share:.2f} %"
-
-
-def points(difference: float | None) -> str:
-    """Return a difference of fractions in percentage points, with its sign."""
-    return NOTHING if difference is None else f"{100 * difference:+.2f}"
 
 
 def half_width(interval: Sequence[float] | None) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.vocabulary import Color, Detail, Modality
+from core.vocabulary import Color, Detail, Dispatch, Modality
 from gerbench.cli.options import given, pairs, read_object
 from gerbench.client import Json
 
@@ -30,6 +30,10 @@ SampleLimit = Annotated[
     int | None, typer.Option(min=1, help="Only so many samples, drawn by the seed.")
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Of the samples' order.")]
+HowSent = Annotated[
+    Dispatch | None,
+    typer.Option("--dispatch", help="batch: in files, cheaper, within a day. Default: online."),
+]
 Priority = Annotated[int | None, typer.Option(help="Higher goes first. Default: 0.")]
 Tags = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")]
 JobFile = Annotated[
@@ -68,6 +72,7 @@ def job_body(
     batch_size: BatchSize = None,
     limit: SampleLimit = None,
     seed: Seed = None,
+    dispatch: HowSent = None,
     priority: Priority = None,
     tag: Tags = None,
     file: JobFile = None,
@@ -84,6 +89,7 @@ def job_body(
         batch_size=batch_size[0] if batch_size and len(batch_size) == 1 else batch_size,
         sample_limit=limit,
         seed=seed,
+        dispatch=dispatch,
         priority=priority,
         tags=pairs(tag or (), "--tag"),
     )

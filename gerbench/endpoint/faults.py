@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -28,6 +29,14 @@ SERVER_ERROR = WireError(
     result="500",
     kind="server_error",
 )
+OVERLOADED = WireError(
+    503,
+    "The engine is currently overloaded, please try again later",
+    result="503",
+    kind="server_error",
+)
+SPOKEN = {"500": SERVER_ERROR, "503": OVERLOADED}
+"""Failures that the provider itself tells, each wire in its words."""
 STRAYS = ("Melancholy", "Bewilderment", "mixed feelings", "N/A")
 
 
@@ -43,7 +52,8 @@ def fault_of(draw: Draw, options: EndpointOptions) -> str | None:
 async def strike(kind: str, request: Request) -> Response:
     """Return the reply of a failed call, or end the connection without one.
 
-    `truncated` is not made here: it strikes an answer that was already made.
+    `truncated` is not made here: it strikes an answer that was already made. Raises WireError for
+    what the provider itself tells.
     """
     match kind:
         case "reset":
@@ -58,16 +68,7 @@ async def strike(kind: str, request: Request) -> Response:
             return page(200, "Just a moment...")
         case "502":
             return page(502, "502 Bad Gateway")
-        case "503":
-            error = WireError(
-                503,
-                "The engine is currently overloaded, please try again later",
-                result="503",
-                kind="server_error",
-            )
-        case _:
-            error = SERVER_ERROR
-    return error.response({})
+    raise SPOKEN[kind]
 
 
 def in_batch(kind: str) -> tuple[int | None, Any]:
@@ -75,6 +76,14 @@ def in_batch(kind: str) -> tuple[int | None, Any]:
     if kind in {"reset", "hang"}:
         return None, None
     return SERVER_ERROR.status, {"error": SERVER_ERROR.error}
+
+
+def json_of(response: Response) -> Any:
+    """Return a reply's JSON as a line of a batch holds it; as a string where it is cut off."""
+    try:
+        return orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        return bytes(response.body).decode()
 
 
 def page(status: int, title: str) -> Response:

@@ -100,7 +100,9 @@ class LocalEndpoint:
         self._endpoint = Endpoint(self.options)
         self._sock = bound(self.options)
         self.base_url = url_of(self._sock)
-        """Ends in `/v1`, as clients expect it."""
+        """Ends in `/v1`, as clients of OpenAI's and Anthropic's wires expect it."""
+        self.root = self.base_url.removesuffix("/v1")
+        """What the paths of all wires are below."""
         self._listens = threading.Event()
         self._server = Server(self._endpoint, self._listens.set)
         self._thread = threading.Thread(

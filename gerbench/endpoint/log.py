@@ -30,6 +30,8 @@ class Entry(BaseModel):
     """SHA-256 of the request's body."""
     tries: int | None = None
     """How often the same body was let in before."""
+    wire: str = "openai-chat"
+    """The wire it came over; Azure's deployments are `azure-chat`."""
     batch: str | None = None
     """The batch that it was a line of."""
     names: Sequence[str] = ()

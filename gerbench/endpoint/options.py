@@ -80,5 +80,5 @@ class EndpointOptions(BaseModel):
         1, description="Share of a batch's lines that are answered before it expires"
     )
     batch_lines: int | None = Field(
-        None, gt=0, description="A batch of more lines fails, as one of too many enqueued tokens"
+        None, ge=0, description="A batch of more lines fails, as one of too many enqueued tokens"
     )

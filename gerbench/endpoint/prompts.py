@@ -1,53 +1,19 @@
-"""Reads a chat request: what is asked, which labels are offered, which samples are shown."""
+"""Reads a request: what is asked, which labels are offered, which samples are shown."""
 
 import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError
 
+from gerbench.endpoint import tokens
 from gerbench.endpoint.emotions import MEANING_OF, OUTPUTS, WORD
 from gerbench.endpoint.network import Gray, NotAnImage, decode
 from gerbench.endpoint.wire import WireError
-
-
-class ImageUrl(BaseModel):
-    """Where an image is; only data: URLs are read."""
-
-    url: str
-    detail: Literal["low", "high", "auto"] = "auto"
-
-
-class Part(BaseModel):
-    """A part of a message's content."""
-
-    type: Literal["text", "image_url"]
-    text: str | None = None
-    image_url: ImageUrl | None = None
-
-
-class Message(BaseModel):
-    """One message of the conversation."""
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[Part] | None = None
-
-
-class ChatBody(BaseModel):
-    """The part of a chat request that this endpoint understands."""
-
-    model: str = Field(min_length=1)
-    messages: list[Message] = Field(min_length=1)
-    max_tokens: int | None = Field(None, ge=1)
-    max_completion_tokens: int | None = Field(None, ge=1)
-    n: Literal[1] | None = None
-    stream: Literal[False] | None = None
 
 
 @dataclass
@@ -93,8 +59,7 @@ class Ask:
     max_tokens: int | None
     labels: tuple[str, ...]
     samples: tuple[Sample, ...]
-    letters: int
-    """Of all text in the request."""
+    prompt_tokens: int
 
     @property
     def images(self) -> list[Image]:
@@ -109,26 +74,30 @@ NAME = re.compile(
     re.IGNORECASE,
 )
 NEXT_NAME = re.compile(rf"(?m)^(?={NAME.pattern})", re.IGNORECASE)
+OTHER_ALPHABET = str.maketrans("-_", "+/")
+"""Google's client writes base64 for URLs."""
 DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 
 
-def read(body: bytes) -> Ask:
-    """Return what a request asks; raises WireError, as the provider would put it."""
-    try:
-        chat = ChatBody.model_validate_json(body)
-    except ValidationError as error:
-        raise invalid_body(error) from error
+def asked(
+    shown: Iterable[str | Image],
+    *,
+    model: str,
+    max_tokens: int | None,
+    count: Callable[[Image], int],
+) -> Ask:
+    """Return what a request asks: its texts and images in order; `count` is an image's tokens."""
     samples: dict[str, Sample] = {}
     instructions: list[str] = []
     current: Sample | None = None
     letters = 0
-    for part in parts_of(chat):
-        if isinstance(part, ImageUrl):
+    for part in shown:
+        if isinstance(part, Image):
             if current is None:
                 name = f"Image {len(samples) + 1}"
-                samples[name] = Sample(name, [image_of(part)])
+                samples[name] = Sample(name, [part])
             else:
-                current.images.append(image_of(part))
+                current.images.append(part)
             continue
         letters += len(part)
         named = NAME.match(part)
@@ -137,43 +106,42 @@ def read(body: bytes) -> Ask:
         text = part[named.end() if named else 0 :].strip()
         if text:
             (instructions if current is None else current.texts).append(text)
+    counted = sum(count(image) for sample in samples.values() for image in sample.images)
     return Ask(
-        model=chat.model,
-        max_tokens=chat.max_completion_tokens or chat.max_tokens,
+        model=model,
+        max_tokens=max_tokens,
         labels=offered("\n".join(instructions)),
         samples=tuple(samples.values()),
-        letters=letters,
+        prompt_tokens=tokens.of_text(letters) + counted,
     )
 
 
-def parts_of(chat: ChatBody) -> Iterator[str | ImageUrl]:
-    """Yield texts and images in order; a message of plain text is cut where a sample begins."""
-    for message in chat.messages:
-        if isinstance(message.content, str):
-            yield from (piece for piece in NEXT_NAME.split(message.content) if piece)
-        for part in message.content if isinstance(message.content, list) else ():
-            if part.image_url is not None:
-                yield part.image_url
-            elif part.text is not None:
-                yield part.text
+def pieces(text: str) -> Iterator[str]:
+    """Yield a message of plain text, cut where a sample begins."""
+    yield from (piece for piece in NEXT_NAME.split(text) if piece)
 
 
-def image_of(part: ImageUrl) -> Image:
+def image_in(data_url: str, detail: str) -> Image:
     """Return the image in a data: URL; raises WireError."""
-    head = DATA_URL.match(part.url)
+    head = DATA_URL.match(data_url)
     if head is None:
         raise WireError(
             400,
-            f"Failed to download image from {part.url[:100]}. Image URL is not a data: URL, and "
+            f"Failed to download image from {data_url[:100]}. Image URL is not a data: URL, and "
             "this endpoint fetches nothing.",
             result="rejected",
             code="invalid_image_url",
         )
+    return image_of(data_url[head.end() :], detail)
+
+
+def image_of(base64_text: str, detail: str) -> Image:
+    """Return the image in base64, of either alphabet; raises WireError."""
     try:
-        data = base64.b64decode(part.url[head.end() :], validate=True)
+        data = base64.b64decode(base64_text.translate(OTHER_ALPHABET), validate=True)
     except (binascii.Error, ValueError) as error:
         raise unsupported_image() from error
-    return Image(data, part.detail)
+    return Image(data, detail)
 
 
 LABELS = re.compile(r"^Labels:[ \t]*(\S.*)$", re.MULTILINE)
@@ -222,32 +190,4 @@ def unsupported_image() -> WireError:
         "formats: ['png', 'jpeg', 'gif', 'webp'].",
         result="rejected",
         code="invalid_image_format",
-    )
-
-
-def invalid_body(error: ValidationError) -> WireError:
-    """Return the 400 for the first thing wrong with a request's body."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(step) for step in first["loc"])
-    if first["type"] == "json_invalid":
-        message = (
-            "We could not parse the JSON body of your request. (HINT: This likely means you "
-            "aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, "
-            "but what was sent was not valid JSON.)"
-        )
-        return WireError(400, message, result="rejected")
-    if first["type"] == "missing":
-        return WireError(
-            400,
-            f"Missing required parameter: '{where}'.",
-            result="rejected",
-            param=where,
-            code="missing_required_parameter",
-        )
-    return WireError(
-        400,
-        f"Invalid value for '{where}': {first['msg']}.",
-        result="rejected",
-        param=where,
-        code="invalid_value",
     )

@@ -4,11 +4,9 @@ import asyncio
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import orjson
 from starlette.applications import Starlette
@@ -20,39 +18,23 @@ from gerbench.endpoint import faults, refusals, tokens, wire
 from gerbench.endpoint.answering import answer
 from gerbench.endpoint.batch_routes import batch_routes
 from gerbench.endpoint.batches import Batches
+from gerbench.endpoint.call import Admitted, Call
 from gerbench.endpoint.draws import Draw
 from gerbench.endpoint.files import Files
 from gerbench.endpoint.log import RequestLog, digest_of
 from gerbench.endpoint.options import EndpointOptions
-from gerbench.endpoint.prompts import Ask, read
+from gerbench.endpoint.paths import WIRES
+from gerbench.endpoint.prompts import Ask
 from gerbench.endpoint.refusals import Spoken
 from gerbench.endpoint.throttle import Account, Admission, Throttle
 from gerbench.endpoint.wire import WireError
+from gerbench.endpoint.wires import Said, Wire, openai_chat
 
 MODEL = "fer"
 THREADS = 2
 MEGABYTE = 1_000_000
 
 T = TypeVar("T")
-
-
-@dataclass
-class Call:
-    """One request on its way, and what the log will say of it."""
-
-    key: str
-    facts: dict[str, Any]
-    ask: Ask | None = None
-
-
-@dataclass(frozen=True)
-class Admitted:
-    """A call that was let in."""
-
-    call: Call
-    ask: Ask
-    draw: Draw
-    admission: Admission
 
 
 class Endpoint:
@@ -71,7 +53,7 @@ class Endpoint:
         """Return the ASGI application."""
         return Starlette(
             routes=[
-                Route("/v1/chat/completions", self.chat, methods=["POST"]),
+                *(Route(path, self._speaking(spoken), methods=["POST"]) for path, spoken in WIRES),
                 Route("/v1/models", self.models),
                 Route("/log", self.requests),
                 Route("/health", self.health),
@@ -96,35 +78,49 @@ class Endpoint:
     async def models(self, request: Request) -> Response:
         """List the one model. Chat requests may call it by any name."""
         try:
-            self._authorize(bearer(request))
+            self._authorize(openai_chat.key(request))
         except WireError as error:
             return error.response({})
         model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "gerbench"}
         return JSONResponse({"object": "list", "data": [model]})
 
-    async def chat(self, request: Request) -> Response:
-        """Serve one chat request, and log it before the reply leaves."""
-        key = bearer(request)
-        call = Call(key or "anonymous", {"key": key and digest_of(key)[-4:]})
-        started = time.monotonic()
+    def _speaking(self, spoken: Wire) -> Callable[[Request], Awaitable[Response]]:
+        """Return the route of a wire."""
+
+        async def route(request: Request) -> Response:
+            started = time.monotonic()
+            response = await self._served(request, Call(spoken, "anonymous", {"wire": spoken.NAME}))
+            spent = round((time.monotonic() - started) * 1000)
+            response.headers.update(spoken.signature(spent))
+            return response
+
+        return route
+
+    async def _served(self, request: Request, call: Call) -> Response:
+        """Serve one request, and log it before the reply leaves."""
         try:
+            key = call.wire.key(request)
+            call.key = key or call.key
+            call.facts["key"] = key and digest_of(key)[-4:]
             self._authorize(key)
-            response = await self._serve(request, call)
+            return await self._serve(request, call)
         except WireError as error:
-            response = error.response(self._throttle.headers(call.key, time.monotonic()))
-            self._note(call, status=error.status, result=error.result)
-        spent = round((time.monotonic() - started) * 1000)
-        response.headers["openai-processing-ms"] = str(spent)
-        response.headers["openai-version"] = "2020-10-01"
-        response.headers["x-request-id"] = f"req_{uuid4().hex}"
-        return response
+            response = call.wire.failure(error)
+            response.headers.update(self._limits(call))
+            self._note(call, status=response.status_code, result=error.result)
+            return response
+
+    def _limits(self, call: Call) -> dict[str, str]:
+        """Return the headers that tell a call its limits."""
+        return call.wire.limits(self._throttle.shown(call.key, time.monotonic()))
 
     async def _serve(self, request: Request, call: Call) -> Response:
-        ask = await self._read(await self._body(request), call)
+        around = {**request.headers, **request.path_params}
+        ask = await self._read(await self._body(request), call, around)
         admission = self._throttle.admit(
             call.key,
             model=ask.model,
-            tokens=call.facts["prompt_tokens"] + (ask.max_tokens or 0),
+            tokens=ask.prompt_tokens + (ask.max_tokens or 0),
             now=time.monotonic(),
         )
         try:
@@ -132,14 +128,17 @@ class Endpoint:
         finally:
             self._throttle.leave(admission)
 
-    async def _line(self, body: bytes, batch: str, key: str | None) -> tuple[int | None, Any]:
+    async def _line(
+        self, path: str, body: bytes, *, batch: str, key: str | None
+    ) -> tuple[int | None, Any]:
         """Answer a line of a batch: its status and JSON, or None for one that ends without.
 
         Batches take no room under the limits.
         """
-        call = Call(key or "anonymous", {"key": key and digest_of(key)[-4:], "batch": batch})
+        facts = {"key": key and digest_of(key)[-4:], "batch": batch}
+        call = Call(dict(WIRES)[path], key or "anonymous", facts)
         try:
-            ask = await self._read(body, call)
+            ask = await self._read(body, call, {})
             admitted = self._admitted(call, ask, Admission(Account({})))
             fault = faults.fault_of(admitted.draw, self.options)
             if fault is not None:
@@ -148,15 +147,15 @@ class Endpoint:
                 return faults.in_batch(fault)
             response = await self._answered(admitted, None)
         except WireError as error:
-            self._note(call, status=error.status, result=error.result)
-            return error.status, {"error": error.error}
-        return response.status_code, orjson.loads(response.body)
+            response = call.wire.failure(error)
+            self._note(call, status=response.status_code, result=error.result)
+        return response.status_code, faults.json_of(response)
 
-    async def _read(self, body: bytes, call: Call) -> Ask:
+    async def _read(self, body: bytes, call: Call, around: Mapping[str, str]) -> Ask:
         """Return what a body asks, and note it."""
         call.facts["body"] = hashlib.sha256(body).hexdigest()
-        ask, call.facts["prompt_tokens"] = await self._off_loop(lambda: read_and_count(body))
-        call.ask = ask
+        ask = call.ask = await self._off_loop(lambda: call.wire.read(body, around))
+        call.facts["prompt_tokens"] = ask.prompt_tokens
         self._check_images(ask)
         return ask
 
@@ -175,8 +174,8 @@ class Endpoint:
         await self._lag(admitted.draw)
         fault = faults.fault_of(admitted.draw, self.options)
         if fault is not None and fault != "truncated":
-            status = faults.STATUS_OF[fault]
-            self._note(admitted.call, status=status, result=fault)
+            if fault not in faults.SPOKEN:
+                self._note(admitted.call, status=faults.STATUS_OF[fault], result=fault)
             return await faults.strike(fault, request)
         return await self._answered(admitted, fault)
 
@@ -205,22 +204,18 @@ class Endpoint:
         """Return a completion, or what a fault leaves of it; it is paid for in any case."""
         call, ask, draw = admitted.call, admitted.ask, admitted.draw
         words = spoken.message.get("content") or spoken.message.get("refusal") or ""
-        counts = {
-            "prompt_tokens": call.facts["prompt_tokens"],
-            "completion_tokens": tokens.of_text(len(words)),
-        }
-        now = time.monotonic()
-        self._throttle.settle(admitted.admission, sum(counts.values()), now)
-        body = orjson.dumps(
-            wire.completion(
-                identity=wire.identity_of(draw.body, str(draw.tries)),
-                created=int(time.time()),
-                model=ask.model,
-                message=spoken.message,
-                finish_reason=spoken.finish_reason,
-                **counts,
-            )
+        said = Said(
+            identity=wire.identity_of(draw.body, str(draw.tries)),
+            created=int(time.time()),
+            model=ask.model,
+            message=spoken.message,
+            finish_reason=spoken.finish_reason,
+            prompt_tokens=ask.prompt_tokens,
+            completion_tokens=tokens.of_text(len(words)),
         )
+        total = said.prompt_tokens + said.completion_tokens
+        self._throttle.settle(admitted.admission, total, time.monotonic())
+        body = orjson.dumps(call.wire.completion(said))
         kind: type[Response] = faults.Truncated if result == "truncated" else Response
         if draw.hits("truncate_json", self.options.truncate_json_share):
             result, body = "truncated_json", body[: len(body) // 2]
@@ -231,10 +226,9 @@ class Endpoint:
             result=result or ended,
             finish_reason=spoken.finish_reason,
             billed=True,
-            completion_tokens=counts["completion_tokens"],
+            completion_tokens=said.completion_tokens,
         )
-        headers = self._throttle.headers(call.key, now)
-        return kind(body, 200, headers, media_type="application/json")
+        return kind(body, 200, self._limits(call), media_type="application/json")
 
     def _note(self, call: Call, **facts: Any) -> None:
         samples = call.ask.samples if call.ask else ()
@@ -249,7 +243,7 @@ class Endpoint:
 
     def _enter(self, request: Request) -> str | None:
         """Let a request for files or batches in: return its key, or raise the 401."""
-        key = bearer(request)
+        key = openai_chat.key(request)
         self._authorize(key)
         return key
 
@@ -271,13 +265,16 @@ class Endpoint:
                 f"Request body too large: {size} bytes. Maximum is {int(largest)}.",
                 result="too_large",
                 code="request_too_large",
+                facts={"most": int(largest)},
             )
         return b"".join(chunks)
 
     def _check_images(self, ask: Ask) -> None:
         most = self.options.max_images
         if most is not None and len(ask.images) > most:
-            raise WireError(400, f"Too many images in request. Max is {most}.", result="too_large")
+            words = f"Too many images in request. Max is {most}."
+            facts = {"images": len(ask.images), "most_images": most}
+            raise WireError(400, words, result="too_large", facts=facts)
 
     async def _lag(self, draw: Draw) -> None:
         wait = self.options.latency_ms + self.options.jitter_ms * draw.spread("latency")
@@ -287,15 +284,3 @@ class Endpoint:
     async def _off_loop(self, work: Callable[[], T]) -> T:
         """Run work in a thread, so that other requests go on."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-
-def read_and_count(body: bytes) -> tuple[Ask, int]:
-    """Return a request, read, and its prompt tokens."""
-    ask = read(body)
-    return ask, tokens.of_prompt(ask)
-
-
-def bearer(request: Request) -> str | None:
-    """Return the API key of a request, if it has one."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() or None if scheme.lower() == "bearer" else None

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 from gerbench.endpoint.limits import DAY, MINUTE, WINDOWS, Taken, Window
 from gerbench.endpoint.options import EndpointOptions
@@ -24,6 +25,15 @@ class Account:
     windows: dict[str, Window]
     under_way: int = 0
     admitted: int = 0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A limit as headers tell it."""
+
+    limit: int
+    remaining: int
+    reset_s: float
 
 
 @dataclass
@@ -75,7 +85,8 @@ class Throttle:
                 raise self._limited(name, model, amounts[name], used=used, wait=wait)
         if crowd is not None and account.under_way >= crowd:
             told = f"concurrent requests: Limit {crowd}, Used {account.under_way}, Requested 1"
-            raise self._rate_limit(model, told, "requests", CROWDED_SECONDS)
+            facts = {"rate": "concurrency", "limit": crowd}
+            raise self._rate_limit(model, told, "requests", CROWDED_SECONDS, facts)
 
     def _limited(self, name: str, model: str, amount: int, *, used: int, wait: float) -> WireError:
         title, kind, _ = RATES[name]
@@ -89,11 +100,14 @@ class Throttle:
                 result="rate_limited",
                 kind=kind,
                 code="rate_limit_exceeded",
+                facts={"rate": name, "limit": limit},
             )
         told = f"{title}: Limit {limit}, Used {used}, Requested {amount}"
-        return self._rate_limit(model, told, kind, wait)
+        return self._rate_limit(model, told, kind, wait, {"rate": name, "limit": limit})
 
-    def _rate_limit(self, model: str, told: str, kind: str, wait: float) -> WireError:
+    def _rate_limit(
+        self, model: str, told: str, kind: str, wait: float, facts: dict[str, Any]
+    ) -> WireError:
         milliseconds = math.ceil(wait * 1000)
         headers = {
             "retry-after": str(math.ceil(wait)),
@@ -107,6 +121,7 @@ class Throttle:
             kind=kind,
             code="rate_limit_exceeded",
             headers=headers if self._options.limit_headers else None,
+            facts={**facts, "wait": wait} if self._options.limit_headers else facts,
         )
 
     def settle(self, admission: Admission, tokens: int, now: float) -> None:
@@ -119,20 +134,21 @@ class Throttle:
         """Note that a request is no longer under way."""
         admission.account.under_way -= 1
 
-    def headers(self, key: str, now: float) -> dict[str, str]:
-        """Return the x-ratelimit headers: requests a minute (else a day), and tokens."""
+    def shown(self, key: str, now: float) -> dict[str, Shown]:
+        """Return the limits that headers tell: requests a minute (else a day), and tokens."""
         if not self._options.limit_headers:
             return {}
         windows = self._accounts[key].windows
-        shown = {"requests": windows.get("rpm") or windows.get("rpd"), "tokens": windows.get("tpm")}
-        headers = {}
-        for kind, window in shown.items():
-            if window is not None:
-                remaining = max(0, math.floor(window.limit - window.used(now)))
-                headers[f"x-ratelimit-limit-{kind}"] = str(round(window.limit))
-                headers[f"x-ratelimit-remaining-{kind}"] = str(remaining)
-                headers[f"x-ratelimit-reset-{kind}"] = duration(window.reset(now))
-        return headers
+        told = {"requests": windows.get("rpm") or windows.get("rpd"), "tokens": windows.get("tpm")}
+        return {
+            kind: Shown(
+                round(window.limit),
+                max(0, math.floor(window.limit - window.used(now))),
+                window.reset(now),
+            )
+            for kind, window in told.items()
+            if window is not None
+        }
 
 
 def out_of_quota() -> WireError:

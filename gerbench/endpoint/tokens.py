@@ -1,8 +1,6 @@
-"""Counts tokens the way the provider bills them; independent of what gerbench estimates."""
+"""Counts tokens the way providers bill them; independent of what gerbench estimates."""
 
 import math
-
-from gerbench.endpoint.prompts import Ask, Image
 
 LETTERS_A_TOKEN = 4
 LOW = 85
@@ -28,14 +26,6 @@ def of_size(width: int, height: int) -> int:
     return LOW + TILE * tiles[0] * tiles[1]
 
 
-def of_image(image: Image) -> int:
-    """Return the tokens of an image as sent. `auto` counts as high."""
-    if image.detail == "low":
-        return LOW
-    height, width = image.gray.shape
-    return of_size(width, height)
-
-
-def of_prompt(ask: Ask) -> int:
-    """Return the prompt tokens of a request."""
-    return of_text(ask.letters) + sum(of_image(image) for image in ask.images)
+def by_area(width: int, height: int) -> int:
+    """Return the tokens of an image as Anthropic counts them, for one that is not scaled down."""
+    return math.ceil(width * height / 750)

@@ -1,4 +1,4 @@
-"""The wire format: completions, errors and headers as the provider writes them."""
+"""Errors, in OpenAI's words; other wires say the same in theirs."""
 
 import hashlib
 import math
@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 from starlette.responses import Response
 
 Body = dict[str, Any]
 
 
 class WireError(Exception):
-    """A reply that is an error, in the provider's own words."""
+    """A reply that is an error."""
 
     def __init__(
         self,
@@ -25,12 +26,15 @@ class WireError(Exception):
         code: str | None = None,
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.result = result
         """What the request log calls it."""
         self.headers = dict(headers or {})
+        self.facts = dict(facts or {})
+        """What other wires make their own words of."""
         self.error = {"message": message, "type": kind, "param": param, "code": code} | dict(
             extra or {}
         )
@@ -74,45 +78,40 @@ def masked(key: str) -> str:
     return key[:ends] + "*" * (len(key) - 2 * ends) + key[-ends:]
 
 
-def completion(
-    *,
-    identity: str,
-    created: int,
-    model: str,
-    message: Mapping[str, Any],
-    finish_reason: str,
-    prompt_tokens: int,
-    completion_tokens: int,
-) -> Body:
-    """Return a chat completion with one choice."""
-    return {
-        "id": f"chatcmpl-{identity}",
-        "object": "chat.completion",
-        "created": created,
-        "model": model,
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": None, "refusal": None} | dict(message),
-                "logprobs": None,
-                "finish_reason": finish_reason,
-            }
-        ],
-        "usage": {
-            "prompt_tokens": prompt_tokens,
-            "completion_tokens": completion_tokens,
-            "total_tokens": prompt_tokens + completion_tokens,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
-        },
-        "service_tier": "default",
-        "system_fingerprint": "fp_local",
-    }
-
-
 def identity_of(*parts: str) -> str:
     """Return an id that the same request in the same order always gets."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:29]
+
+
+def invalid_body(error: ValidationError) -> WireError:
+    """Return the 400 for the first thing wrong with a request's body."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(step) for step in first["loc"])
+    facts = {"where": where or "body", "fault": first["msg"]}
+    if first["type"] == "json_invalid":
+        message = (
+            "We could not parse the JSON body of your request. (HINT: This likely means you "
+            "aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, "
+            "but what was sent was not valid JSON.)"
+        )
+        return WireError(400, message, result="rejected", facts=facts)
+    if first["type"] == "missing":
+        return WireError(
+            400,
+            f"Missing required parameter: '{where}'.",
+            result="rejected",
+            param=where,
+            code="missing_required_parameter",
+            facts=facts,
+        )
+    return WireError(
+        400,
+        f"Invalid value for '{where}': {first['msg']}.",
+        result="rejected",
+        param=where,
+        code="invalid_value",
+        facts=facts,
+    )
 
 
 def duration(seconds: float) -> str:

@@ -139,6 +139,18 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "workers",
+        sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ticked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rescued", sa.Integer(), nullable=False),
+        sa.CheckConstraint("rescued >= 0", name=op.f("ck_workers_rescued_not_negative")),
+        sa.PrimaryKeyConstraint("owner", name=op.f("pk_workers")),
+    )
+    op.create_table(
         "jobs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
@@ -196,6 +208,115 @@ def upgrade() -> None:
         sa.UniqueConstraint("dataset_id", "name", name=op.f("uq_samples_dataset_id_name")),
     )
     op.create_table(
+        "standings",
+        sa.Column("model_id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_standings_model_id")),
+        sa.PrimaryKeyConstraint("model_id", name=op.f("pk_standings")),
+    )
+    op.create_table(
+        "batches",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("model_id", sa.Uuid(), nullable=False),
+        sa.Column("credential", sa.String(length=255), nullable=False),
+        sa.Column("base_url", sa.Text(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "preparing",
+                "uploading",
+                "submitted",
+                "harvesting",
+                "done",
+                "failed",
+                "expired",
+                "cancelled",
+                name="batchstate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "ending",
+            sa.Enum(
+                "completed",
+                "failed",
+                "expired",
+                "cancelled",
+                "rejected",
+                "gone",
+                name="ending",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("allowed", sa.Integer(), nullable=False),
+        sa.Column("lines", sa.Integer(), nullable=False),
+        sa.Column("completed", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("file_id", sa.String(length=255), nullable=True),
+        sa.Column("provider_id", sa.String(length=255), nullable=True),
+        sa.Column("provider_status", sa.String(length=64), nullable=True),
+        sa.Column("creating_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancel_asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("poll_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("held_by", sa.String(length=96), nullable=True),
+        sa.Column("held_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "(state IN ('cancelled', 'done', 'expired', 'failed')) = (finished_at IS NOT NULL)",
+            name=op.f("ck_batches_finished_at_iff_ended"),
+        ),
+        sa.CheckConstraint(
+            "(state IN ('preparing', 'uploading', 'submitted')) = (ending IS NULL)",
+            name=op.f("ck_batches_ending_iff_over"),
+        ),
+        sa.CheckConstraint(
+            "state <> 'submitted' OR (provider_id IS NOT NULL AND submitted_at IS NOT NULL)",
+            name=op.f("ck_batches_submitted_has_id"),
+        ),
+        sa.CheckConstraint(
+            "(finished_at IS NULL) = (poll_at IS NOT NULL)", name=op.f("ck_batches_polled_iff_open")
+        ),
+        sa.CheckConstraint(
+            "(held_by IS NULL) = (held_until IS NULL)", name=op.f("ck_batches_held_until_iff_held")
+        ),
+        sa.CheckConstraint(
+            "lines >= 0 AND lines <= allowed", name=op.f("ck_batches_lines_within_allowed")
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_batches_job_id")),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_batches_model_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
+    )
+    with op.batch_alter_table("batches", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_batches_due",
+            ["poll_at"],
+            unique=False,
+            postgresql_where=sa.text("poll_at IS NOT NULL"),
+            sqlite_where=sa.text("poll_at IS NOT NULL"),
+        )
+        batch_op.create_index("ix_batches_job", ["job_id", "model_id", "created_at"], unique=False)
+        batch_op.create_index(
+            "uq_batches_filling",
+            ["job_id", "model_id"],
+            unique=True,
+            postgresql_where=sa.text("state IN ('preparing', 'uploading')"),
+            sqlite_where=sa.text("state IN ('preparing', 'uploading')"),
+        )
+
+    op.create_table(
         "runs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -223,6 +344,18 @@ def upgrade() -> None:
         sa.Column("batch_size", sa.Integer(), nullable=False),
         sa.Column("batch_asked", sa.Integer(), nullable=True),
         sa.Column(
+            "dispatch",
+            sa.Enum(
+                "online",
+                "batch",
+                name="dispatch",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
             "status",
             sa.Enum(
                 "queued",
@@ -240,9 +373,13 @@ def upgrade() -> None:
         ),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expected_prompt_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("expected_completion_tokens", sa.BigInteger(), nullable=False),
         sa.Column("planned", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("faulty_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("rejections", sa.Integer(), nullable=False),
         sa.Column("samples", sa.Integer(), nullable=False),
         sa.Column("answered", sa.Integer(), nullable=False),
@@ -328,6 +465,7 @@ def upgrade() -> None:
             "state",
             sa.Enum(
                 "due",
+                "waiting",
                 "leased",
                 "done",
                 "split",
@@ -355,7 +493,7 @@ def upgrade() -> None:
             name=op.f("ck_requests_leased_iff_owned"),
         ),
         sa.CheckConstraint(
-            "(state IN ('due', 'leased')) = (finished_at IS NULL)",
+            "(state IN ('due', 'leased', 'waiting')) = (finished_at IS NULL)",
             name=op.f("ck_requests_finished_at_iff_closed"),
         ),
         sa.ForeignKeyConstraint(["parent_id"], ["requests.id"], name=op.f("fk_requests_parent_id")),
@@ -374,8 +512,8 @@ def upgrade() -> None:
             "ix_requests_queue",
             ["run_id", "state", "not_before", "id"],
             unique=False,
-            postgresql_where=sa.text("state IN ('due', 'leased')"),
-            sqlite_where=sa.text("state IN ('due', 'leased')"),
+            postgresql_where=sa.text("state IN ('due', 'waiting', 'leased')"),
+            sqlite_where=sa.text("state IN ('due', 'waiting', 'leased')"),
         )
         batch_op.create_index("ix_requests_run_id", ["run_id", "id"], unique=False)
 
@@ -401,6 +539,7 @@ def upgrade() -> None:
         ),
         sa.Column("run_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("batch_id", sa.Uuid(), nullable=True),
         sa.Column("credential", sa.String(length=255), nullable=False),
         sa.Column(
             "result",
@@ -418,6 +557,7 @@ def upgrade() -> None:
                 "reset",
                 "malformed",
                 "rejected",
+                "withdrawn",
                 "unknown",
                 name="result",
                 native_enum=False,
@@ -443,6 +583,7 @@ def upgrade() -> None:
             name=op.f("ck_attempts_finished_at_iff_heard"),
         ),
         sa.CheckConstraint("number > 0", name=op.f("ck_attempts_number_positive")),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_attempts_batch_id")),
         sa.ForeignKeyConstraint(
             ["request_id"], ["requests.id"], name=op.f("fk_attempts_request_id")
         ),
@@ -450,6 +591,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
     )
     with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_attempts_batch",
+            ["batch_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("batch_id IS NOT NULL"),
+            sqlite_where=sa.text("batch_id IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_attempts_request_id"), ["request_id"], unique=False)
         batch_op.create_index("ix_attempts_run_id", ["run_id", "id"], unique=False)
         batch_op.create_index("ix_attempts_sent_at", ["sent_at"], unique=False)
@@ -527,6 +675,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_attempts_sent_at")
         batch_op.drop_index("ix_attempts_run_id")
         batch_op.drop_index(batch_op.f("ix_attempts_request_id"))
+        batch_op.drop_index(
+            "ix_attempts_batch",
+            postgresql_where=sa.text("batch_id IS NOT NULL"),
+            sqlite_where=sa.text("batch_id IS NOT NULL"),
+        )
 
     op.drop_table("attempts")
     op.drop_table("scores")
@@ -534,8 +687,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_requests_run_id")
         batch_op.drop_index(
             "ix_requests_queue",
-            postgresql_where=sa.text("state IN ('due', 'leased')"),
-            sqlite_where=sa.text("state IN ('due', 'leased')"),
+            postgresql_where=sa.text("state IN ('due', 'waiting', 'leased')"),
+            sqlite_where=sa.text("state IN ('due', 'waiting', 'leased')"),
         )
         batch_op.drop_index(
             "ix_requests_leases",
@@ -553,11 +706,27 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_runs_job_id"))
 
     op.drop_table("runs")
+    with op.batch_alter_table("batches", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_batches_filling",
+            postgresql_where=sa.text("state IN ('preparing', 'uploading')"),
+            sqlite_where=sa.text("state IN ('preparing', 'uploading')"),
+        )
+        batch_op.drop_index("ix_batches_job")
+        batch_op.drop_index(
+            "ix_batches_due",
+            postgresql_where=sa.text("poll_at IS NOT NULL"),
+            sqlite_where=sa.text("poll_at IS NOT NULL"),
+        )
+
+    op.drop_table("batches")
+    op.drop_table("standings")
     op.drop_table("samples")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_jobs_created_at"))
 
     op.drop_table("jobs")
+    op.drop_table("workers")
     op.drop_table("templates")
     with op.batch_alter_table("models", schema=None) as batch_op:
         batch_op.drop_index(

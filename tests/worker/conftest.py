@@ -59,6 +59,7 @@ def submit(
     *,
     batch_size: int | None = 10,
     dataset: str = "moods",
+    dispatch: str = "online",
     **model: Any,
 ) -> UUID:
     """Submit a job over the texts of `rows.dataset`, plan it, and return its run."""
@@ -66,7 +67,7 @@ def submit(
         rows.model(session, base_url=base_url, **{"limits": {"rpm": 100_000}, **model})
         body = Submission(
             dataset=dataset, models=("local",), conditions={"template": ("plain",)},
-            batch_size=batch_size,
+            batch_size=batch_size, dispatch=dispatch,
         )  # fmt: skip
         job = jobs.submit(session, body, idempotency_key=None, now=utc_now())
         run_id = session.scalars(select(Run.id).where(Run.job_id == job.id)).one()

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from core import closing, jobs
 from core.db import utc_now
-from core.limiter.interface import Grant, LimiterAway, Wait
+from core.limiter.interface import LimiterAway, Reserved
 from core.limiter.memory import MemoryLimiter
 from core.rules.states import RequestState
 from core.tables import Attempt, Prediction, Request, Sample
@@ -294,7 +294,7 @@ class Flaky(MemoryLimiter):
         if self.asked % 2:
             raise LimiterAway("the limits cannot be reached")
 
-    async def reserve(self, *args: Any, **options: Any) -> Grant | Wait:
+    async def reserve(self, *args: Any, **options: Any) -> Reserved:
         self._answer()
         return await super().reserve(*args, **options)
 

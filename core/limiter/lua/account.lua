@@ -1,168 +1,27 @@
--- The account of one credential: core/rules/accounts.py, limits.py and standing.py once more, for
--- Redis. A change there is a change here; the tests hold the two against each other.
---
--- Every script is this file and one more. ARGV[1] is the time, or '' for the server's. Each account
--- has five keys: its state (packed), the minute's and the day's buckets but the last, which is in
--- the state (lists of 'leaves requests tokens'), the reservations by the moment they expire (sorted
--- set), and what these are ('requests tokens owner', hash). A call costs the same at any limit.
+-- The account of one credential: core/rules/accounts.py, rates.py and standing.py once more.
 
-local MINUTE, MINUTE_GRAIN = 60, 0.25
-local DAY, DAY_GRAIN = 86400, 360
-local MARGIN, EPSILON = 0.05, 1e-6
 local START_RPM, CLIMB_RPM, STEP, BACK_OFF, REACHED = 60, 6, 0.1, 0.5, 0.9
-local FRESH, TOKEN_BURST = 60, 1
-local FULL, NEVER = 1e15, 1e18
+local NO_PACE_RPM, OVERRUNS = 6e7, 3
 local FULL_WAIT, CAREFUL = 0.25, 0.25
 local EXHAUSTED, LATE, LONGEST_BACKOFF, STRICT = 3600, 1, 60, 600
+local LONG_WAIT = 120
 local STATE_TTL, REFRESH = 30 * 86400, 86400
-
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = tonumber(time[1]) + tonumber(time[2]) / 1e6
-end
-
-local function exact(number)
-  return string.format('%.17g', number)
-end
-
-local function least(one, other)
-  if one and other then return math.min(one, other) end
-  return one or other
-end
-
--- Windows ----------------------------------------------------------------------------------------
-
-local function new_window()
-  return {requests = 0, tokens = 0}
-end
-
-local function add(window, key, span, grain, at, requests, tokens)
-  local leaves = math.ceil((at + span + MARGIN) / grain)
-  if window.tail and window.tail >= leaves then
-    window.tail_requests = window.tail_requests + requests
-    window.tail_tokens = window.tail_tokens + tokens
-  else
-    if window.tail then
-      local closed = string.format('%d %d %d', window.tail, window.tail_requests, window.tail_tokens)
-      redis.call('RPUSH', key, closed)
-      redis.call('EXPIRE', key, 2 * span)
-      window.head = window.head or window.tail
-    end
-    window.tail, window.tail_requests, window.tail_tokens = leaves, requests, tokens
-  end
-  window.requests = window.requests + requests
-  window.tokens = window.tokens + tokens
-end
-
-local function prune(window, key, grain)
-  local changed = false
-  while window.head and window.head * grain <= now do
-    local bucket = redis.call('LPOP', key)
-    if bucket then
-      local _, r, t = string.match(bucket, '(%S+) (%S+) (%S+)')
-      window.requests, window.tokens = window.requests - r, window.tokens - t
-    else
-      window.requests, window.tokens = window.tail_requests, window.tail_tokens
-    end
-    local first = bucket and redis.call('LINDEX', key, 0)
-    window.head = first and tonumber(string.match(first, '%S+')) or nil
-    changed = true
-  end
-  if window.tail and not window.head and window.tail * grain <= now then
-    window.requests, window.tokens, window.tail = 0, 0, nil
-    changed = true
-  end
-  return changed
-end
-
--- Return when so much will have left, in slices: mostly the first few buckets tell.
-local function leaves(window, key, grain, field, excess)
-  local from, buckets = 0, nil
-  repeat
-    buckets = redis.call('LRANGE', key, from, from + 15)
-    for _, bucket in ipairs(buckets) do
-      local l, r, t = string.match(bucket, '(%S+) (%S+) (%S+)')
-      excess = excess - (field == 'requests' and r or t)
-      if excess <= 0 then return l * grain end
-    end
-    from = from + 16
-  until #buckets < 16
-  if window.tail and excess <= window['tail_' .. field] then return window.tail * grain end
-  return nil
-end
-
--- Gates ------------------------------------------------------------------------------------------
-
-local function new_gate()
-  return {level = FULL, at = 0, most = 0, told = -FULL, trust = -FULL, hold = -FULL, newest = 0}
-end
-
-local function fresh(gate)
-  return now <= gate.told + FRESH
-end
-
-local function bounds(gate, amount, burst)
-  if fresh(gate) then return math.max(gate.most, amount), amount end
-  return burst, math.min(amount, burst)
-end
-
-local function level_of(gate, rate, ceiling)
-  return math.min(ceiling, gate.level + rate * (now - gate.at))
-end
-
-local function gate_opens(gate, amount, rate, burst)
-  local ceiling, need = bounds(gate, amount, burst)
-  local short = need - level_of(gate, rate, ceiling)
-  local opens = now
-  if short > EPSILON then opens = now + short / rate end
-  return math.max(opens, gate.hold)
-end
-
-local function gate_take(gate, moment, amount, rate, burst)
-  local ceiling = bounds(gate, amount, burst)
-  local level = level_of(gate, rate, ceiling) + rate * (moment - now)
-  gate.level, gate.at = math.min(level, ceiling) - amount, moment
-end
-
-local function hold_for(gate, remaining, reset, limit, rate)
-  for _, full in ipairs({limit, math.max(gate.most, 1)}) do
-    local until_full = (full - remaining) / rate
-    if 0.8 * until_full <= reset and reset <= 1.25 * until_full then return end
-  end
-  gate.hold = now + math.min(reset, MINUTE)
-end
-
-local function gate_hear(gate, seen, call, rate, burst, limit)
-  if not seen.remaining then return end
-  local level = level_of(gate, rate, FULL)
-  if now >= gate.trust then
-    local ceiling = math.max(seen.remaining, burst)
-    if limit then ceiling = math.min(ceiling, limit) end
-    gate.most = fresh(gate) and math.max(gate.most, ceiling) or ceiling
-    gate.told = now
-    level = math.max(math.min(level, gate.most), seen.remaining - call.after - call.ahead)
-  end
-  gate.level = math.min(level, seen.remaining - call.after + rate * call.age)
-  gate.at = now
-  gate.hold = -FULL
-  if seen.remaining < call.amount and seen.reset then
-    hold_for(gate, seen.remaining, seen.reset, math.max(burst, limit or gate.most), rate)
-  end
-end
-
-local function distrust(gate)
-  gate.told, gate.trust = -FULL, now + FRESH
-end
 
 -- Pace -------------------------------------------------------------------------------------------
 
+local function paces(state, base)
+  return base or state.found or not state.finds_crowd
+end
+
 local function pace_rpm(state, base)
-  if not base then return state.found or START_RPM end
+  if not base then
+    return state.found or (state.finds_crowd and NO_PACE_RPM or START_RPM)
+  end
   return least(base, state.found)
 end
 
 local function rise(state, base)
+  if not paces(state, base) then return end
   local rate = pace_rpm(state, base)
   if not base and state.climbing then
     state.found = rate + CLIMB_RPM
@@ -173,7 +32,7 @@ local function rise(state, base)
 end
 
 local function fall(state, base, used)
-  local rate = pace_rpm(state, base)
+  local rate = paces(state, base) and pace_rpm(state, base) or math.max(1, used)
   state.climbing = false
   state.found = math.min(rate, math.max(1, BACK_OFF * rate, REACHED * used))
 end
@@ -182,10 +41,12 @@ end
 
 local function reinstate(state)
   state.health, state.until_, state.reason = 'healthy', -NEVER, ''
-  state.streak, state.settled, state.throttled_at = 0, 0, -NEVER
-  state.requests, state.tokens = new_gate(), new_gate()
-  state.found, state.climbing = nil, true
-  state.told_rpm, state.told_tpm, state.told_rpd, state.rpm, state.tpm = nil, nil, nil, nil, nil
+  state.streak, state.settled, state.throttled_at, state.on_trial = 0, 0, -NEVER, false
+  state.requests, state.tokens, state.daily = new_gate(), new_gate(), new_word()
+  state.crowd = new_crowd(state.granted)
+  state.found, state.climbing, state.finds_crowd = nil, true, false
+  state.told_rpm, state.told_tpm, state.told_rpd = nil, nil, nil
+  state.rpm, state.tpm, state.rpd = nil, nil, nil
 end
 
 local function count(account, at, requests, tokens)
@@ -259,4 +120,50 @@ end
 local function token_rate(state, tpm)
   if tpm then return tpm / MINUTE end
   return fresh(state.tokens) and state.tokens.most / MINUTE or 0
+end
+
+-- Rest after a 429, an exhausted quota or a revocation; return whether that is for a 429 that is news.
+local function throttle(state, wait, reason)
+  local news = now >= math.max(state.throttled_at + LATE, state.until_)
+  if news then
+    state.streak = state.settled > 1 and 1 or state.streak + 1
+    state.settled = 0
+    state.throttled_at = now
+  end
+  if wait or news then
+    local rest = wait and math.min(wait, DAY)
+      or math.min(LONGEST_BACKOFF, 2 ^ (math.min(state.streak, 7) - 1))
+    if now + rest > state.until_ then
+      state.health, state.until_, state.reason = 'throttled', now + rest, reason
+    end
+  end
+  return news
+end
+
+local function turn_away(state, wait)
+  if wait and wait > LONG_WAIT then
+    state.daily.resets_at = now + wait + MARGIN
+    return
+  end
+  if not fresh(state.requests) and (paces(state, state.rpm) or state.streak >= OVERRUNS) then
+    fall(state, state.rpm, used(state))
+  end
+  distrust(state.requests)
+  distrust(state.tokens)
+end
+
+local function penalize(state, health, wait, reason)
+  if health == 'revoked' then
+    state.health, state.until_, state.reason = health, NEVER, reason
+  elseif health == 'exhausted' then
+    if state.health ~= 'revoked' then
+      local rest = wait and wait > 0 and wait or EXHAUSTED
+      state.health, state.until_, state.reason = health, now + rest, reason
+      state.on_trial = true
+    end
+  elseif throttle(state, wait and wait > 0 and wait or nil, reason) then
+    turn_away(state, wait)
+    return true
+  end
+  return false
 end

@@ -1,17 +1,44 @@
 """Both limiters, in virtual time."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from core.limiter.interface import Cost, Grant, Limiter, Wait
+from core.limiter.interface import (
+    Cost,
+    Grant,
+    Health,
+    Limiter,
+    Outcome,
+    Rest,
+    SeenLimits,
+    Wait,
+)
 from core.limiter.memory import MemoryLimiter
 from core.limiter.redis import PREFIX, RedisLimiter
 from core.rules.specs import Limits
 
 START = 1_700_000_000.0
 Clock = Callable[[], float]
+NOTHING_SEEN = SeenLimits()
+
+
+async def reserve_one(
+    limiter: Limiter,
+    model: str,
+    limits: Limits,
+    credentials: Sequence[str],
+    tokens: int = 0,
+    **terms: Any,
+) -> Grant | Wait:
+    """Ask for room for one call."""
+    reserved = await limiter.reserve(model, limits, credentials, [Cost(tokens=tokens)], **terms)
+    if reserved.grants:
+        return reserved.grants[0]
+    assert reserved.wait is not None
+    return reserved.wait
 
 
 class Bench:
@@ -21,17 +48,18 @@ class Bench:
         self.now = START
         self.limiter = make(lambda: self.now)
         self.model = uuid4().hex
-        self.limits = Limits(rpm=60)
+        self.limits = Limits(rpm=60, concurrency=32)
         self.credentials: tuple[str, ...] = ("key",)
 
     async def reserve(
         self, tokens: int = 0, *, horizon: float = 0.0, ttl: float = 120.0, owner: str = "me"
     ) -> Grant | Wait:
-        return await self.limiter.reserve(
+        return await reserve_one(
+            self.limiter,
             self.model,
             self.limits,
             self.credentials,
-            Cost(tokens=tokens),
+            tokens,
             owner=owner,
             horizon_s=horizon,
             ttl_s=ttl,
@@ -47,8 +75,18 @@ class Bench:
         assert isinstance(room, Wait), room
         return room
 
-    async def settle(self, grant: Grant, tokens: int | None = None) -> None:
-        await self.limiter.settle(self.model, grant, tokens=tokens)
+    async def settle(
+        self,
+        grant: Grant,
+        tokens: int | None = None,
+        *,
+        seen: SeenLimits = NOTHING_SEEN,
+        rest: Rest | None = None,
+    ) -> None:
+        await self.limiter.settle(self.model, grant, Outcome(tokens, seen, rest=rest))
+
+    async def penalize(self, health: Health, wait: float | None, reason: str) -> None:
+        await self.limiter.penalize(self.model, "key", Rest(health, wait, reason))
 
     async def use(self, calls: int, tokens: int = 0) -> None:
         """Make calls that are answered at once, as soon as each may go."""

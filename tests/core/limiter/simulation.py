@@ -12,9 +12,10 @@ from random import Random
 from typing import Protocol
 from uuid import uuid4
 
-from core.limiter.interface import Cost, Grant, Health, Limiter, SeenLimits
+from core.limiter.interface import Grant, Health, Limiter, Outcome, Rest, SeenLimits
 from core.rules.headers import Seen
 from core.rules.specs import Limits
+from tests.core.limiter.conftest import reserve_one
 
 PERIOD = 60.0
 
@@ -194,11 +195,12 @@ class Simulation:
             return
         while self.left:
             self.asked += 1
-            room = await self.limiter.reserve(
+            room = await reserve_one(
+                self.limiter,
                 self.model,
                 self.limits,
                 ["key"],
-                Cost(tokens=self.left[0]),
+                self.left[0],
                 owner="simulation",
                 horizon_s=self.horizon,
                 ttl_s=300,
@@ -216,15 +218,14 @@ class Simulation:
 
     async def on_reply(self, tokens: int, grant: Grant, good: bool, seen: SeenLimits) -> None:
         """Settle a call."""
-        await self.limiter.settle(self.model, grant, tokens=self.used(tokens) if good else None)
-        await self.limiter.observe(self.model, grant.credential, seen, grant=grant)
+        outcome = Outcome(self.used(tokens), seen)
+        if not good:
+            outcome = Outcome(None, seen, rest=Rest(Health.THROTTLED, None, "429"))
+        await self.limiter.settle(self.model, grant, outcome)
         if good:
             self.done += 1
         else:
             self.left.append(tokens)
-            await self.limiter.penalize(
-                self.model, grant.credential, health=Health.THROTTLED, wait_s=None, reason="429"
-            )
         self._ask_in(0.0)
 
     def _ask_in(self, seconds: float) -> None:

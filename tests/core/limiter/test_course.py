@@ -25,6 +25,7 @@ from tests.core.limiter.simulation import (
 )
 
 RPM = 600
+LIMITS = Limits(rpm=RPM, concurrency=32)
 COUNTS: dict[str, Callable[[], Count]] = {
     "sliding": lambda: Sliding(RPM),
     "fixed": lambda: Fixed(RPM, 17.0),
@@ -44,7 +45,7 @@ def long_tail(random: Random) -> tuple[float, float]:
 
 @pytest.mark.parametrize("kind", COUNTS)
 def test_two_minutes_worth_ends_after_one_where_the_provider_says_what_remains(kind: str) -> None:
-    course = run(Provider(COUNTS[kind](), limits=(RPM, None)), Limits(rpm=RPM), 1200)
+    course = run(Provider(COUNTS[kind](), limits=(RPM, None)), LIMITS, 1200)
 
     assert course.turned_away == 0
     assert course.seconds <= 62
@@ -52,17 +53,51 @@ def test_two_minutes_worth_ends_after_one_where_the_provider_says_what_remains(k
 
 @pytest.mark.parametrize("kind", COUNTS)
 def test_two_minutes_worth_takes_two_where_the_provider_says_nothing(kind: str) -> None:
-    course = run(Provider(COUNTS[kind](), headers=False), Limits(rpm=RPM), 1200)
+    course = run(Provider(COUNTS[kind](), headers=False), LIMITS, 1200)
 
     assert course.turned_away == 0
     assert 119 <= course.seconds <= 121
+
+
+def test_bucket_is_used_as_it_refills_once_its_headers_show_that_it_is_one() -> None:
+    course = run(Provider(COUNTS["full bucket"](), limits=(RPM, None)), LIMITS, 1800)
+
+    assert course.turned_away == 0
+    assert course.seconds <= 122
+
+
+def test_bucket_gives_its_whole_rate_however_long_replies_take() -> None:
+    provider = Provider(COUNTS["full bucket"](), limits=(RPM, None))
+
+    course = run(provider, Limits(rpm=RPM, concurrency=300), 3000, latency=long_tail)
+
+    assert course.turned_away == 0
+    assert course.seconds <= 300
+
+
+def test_fixed_window_is_used_again_from_its_reset_on() -> None:
+    course = run(Provider(COUNTS["fixed"](), limits=(RPM, None)), LIMITS, 1800)
+
+    assert course.turned_away == 0
+    assert course.seconds <= 107
+
+
+@pytest.mark.parametrize("kind", ["full bucket", "fixed"])
+def test_configured_limit_is_kept_where_the_provider_would_allow_more(kind: str) -> None:
+    provider = Provider(COUNTS[kind](), limits=(RPM, None))
+
+    course = run(provider, Limits(rpm=RPM // 2, concurrency=32), 900)
+
+    times = [at for at, _ in provider.let_in]
+    assert all(later - earlier >= 60 for earlier, later in zip(times, times[300:], strict=False))
+    assert course.turned_away == 0
 
 
 @pytest.mark.parametrize("headers", [True, False])
 def test_bucket_with_a_small_burst_is_respected(headers: bool) -> None:
     provider = Provider(Bucket(RPM, 10), headers=headers, limits=(RPM, None))
 
-    course = run(provider, Limits(rpm=RPM), 1200)
+    course = run(provider, LIMITS, 1200)
 
     assert course.turned_away == 0
     assert course.seconds <= 121
@@ -84,7 +119,7 @@ def test_tokens_of_mixed_sizes_fill_their_limit(headers: bool) -> None:
 
     course = run(
         provider,
-        Limits(rpm=10_000, tpm=100_000),
+        Limits(rpm=10_000, tpm=100_000, concurrency=32),
         600,
         cost=lambda random: random.randint(300, 1500),
     )
@@ -102,7 +137,7 @@ def test_provider_that_keeps_what_it_set_aside_is_understood(headers: bool) -> N
 
     course = run(
         provider,
-        Limits(rpm=10_000, tpm=100_000),
+        Limits(rpm=10_000, tpm=100_000, concurrency=32),
         600,
         cost=lambda random: random.randint(1100, 1900),
         used=lambda tokens: tokens - 900,
@@ -113,14 +148,14 @@ def test_provider_that_keeps_what_it_set_aside_is_understood(headers: bool) -> N
 
 
 def test_limit_lower_than_configured_is_told_and_kept() -> None:
-    course = run(Provider(Sliding(300), limits=(300, None)), Limits(rpm=600), 1200)
+    course = run(Provider(Sliding(300), limits=(300, None)), Limits(rpm=600, concurrency=32), 1200)
 
     assert course.turned_away == 0
     assert course.seconds <= 184
 
 
 def test_limit_lower_than_configured_is_found_where_nobody_tells() -> None:
-    course = run(Provider(Sliding(300), headers=False), Limits(rpm=600), 3000)
+    course = run(Provider(Sliding(300), headers=False), Limits(rpm=600, concurrency=32), 3000)
 
     assert course.turned_away <= 40
     assert course.seconds <= 640
@@ -130,21 +165,21 @@ def test_limit_lower_than_configured_is_found_where_nobody_tells() -> None:
 def test_others_on_the_same_credential_cost_few_429s(headers: bool) -> None:
     provider = Provider(Sliding(RPM), headers=headers, foreign_rpm=200, limits=(RPM, None))
 
-    course = run(provider, Limits(rpm=RPM), 3000)
+    course = run(provider, LIMITS, 3000)
 
     assert course.turned_away <= 75
     assert course.seconds <= 480
 
 
 def test_unknown_limit_is_found() -> None:
-    course = run(Provider(Sliding(RPM), headers=False), Limits(), 6000)
+    course = run(Provider(Sliding(RPM), headers=False), Limits(concurrency=32), 6000)
 
     assert course.turned_away <= 60
     assert course.seconds <= 660
 
 
 def test_unknown_limit_that_is_high_is_climbed_to() -> None:
-    course = run(Provider(Bucket(6000, 100), headers=False), Limits(), 20_000)
+    course = run(Provider(Bucket(6000, 100), headers=False), Limits(concurrency=32), 20_000)
 
     assert course.turned_away <= 20
     assert course.seconds <= 270
@@ -237,7 +272,7 @@ def test_never_more_than_the_limit_and_never_idle(world: World) -> None:
 
 
 async def test_redis_takes_the_same_course(redis_url: str) -> None:
-    limits, courses = Limits(rpm=RPM), []
+    limits, courses = LIMITS, []
     for make in (MemoryLimiter, lambda clock: RedisLimiter(redis_url, clock)):
         provider = Provider(Sliding(RPM), limits=(RPM, None))
         simulation = Simulation(make, provider, limits, requests=700, start=START)

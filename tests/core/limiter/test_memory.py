@@ -1,7 +1,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from core.limiter.interface import Cost, Grant
+from core.limiter.interface import Cost
 from core.limiter.memory import MemoryLimiter
 from core.rules.specs import Limits
 
@@ -14,10 +14,10 @@ def test_threads_share_one_limit() -> None:
     async def take() -> int:
         granted = 0
         for _ in range(CALLS):
-            room = await limiter.reserve(
-                "m", limits, ["a", "b"], Cost(), owner="me", horizon_s=1e6, ttl_s=1e6
+            reserved = await limiter.reserve(
+                "m", limits, ["a", "b"], [Cost()], owner="me", horizon_s=1e6, ttl_s=1e6
             )
-            granted += isinstance(room, Grant)
+            granted += len(reserved.grants)
         return granted
 
     with ThreadPoolExecutor(8) as pool:

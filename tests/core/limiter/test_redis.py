@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.limiter.factory import create_limiter
-from core.limiter.interface import Cost, Grant, LimiterAway
+from core.limiter.interface import Grant, LimiterAway
 from core.limiter.memory import MemoryLimiter
 from core.limiter.redis import PREFIX, RedisLimiter
 from core.rules.room import PastUse
 from core.rules.specs import Limits
-from tests.core.limiter.conftest import Bench, remove
+from tests.core.limiter.conftest import Bench, remove, reserve_one
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ async def test_processes_share_one_limit(shared: Bench, redis_url: str) -> None:
 
     rooms = await asyncio.gather(
         *(
-            limiter.reserve(
+            reserve_one(
+                limiter,
                 shared.model,
                 shared.limits,
                 ["a", "b"],
-                Cost(),
                 owner=str(number),
                 horizon_s=1,
                 ttl_s=100,
@@ -87,7 +87,7 @@ async def test_every_key_is_bounded_in_time_and_in_one_slot(timed: Bench) -> Non
 
 
 async def test_starts_empty_when_the_server_lost_everything(shared: Bench) -> None:
-    shared.limits = Limits(rpm=1)
+    shared.limits = Limits(rpm=1, concurrency=32)
     call = await shared.grant()
     assert isinstance(shared.limiter, RedisLimiter)
     await shared.limiter._client.delete(*await keys_of(shared))

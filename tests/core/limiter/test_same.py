@@ -10,13 +10,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.limiter.interface import Cost, Grant, Health, Limiter, NeverFits, Wait
+from core.limiter.interface import (
+    Cost,
+    Grant,
+    Health,
+    Limiter,
+    NeverFits,
+    Outcome,
+    Rest,
+    Wait,
+)
 from core.limiter.memory import MemoryLimiter
 from core.limiter.redis import RedisLimiter
 from core.rules.headers import Seen, SeenLimits
 from core.rules.room import PastUse
 from core.rules.specs import Limits
-from tests.core.limiter.conftest import START, remove
+from tests.core.limiter.conftest import START, remove, reserve_one
 
 CREDENTIALS = ("env:A", "env:B")
 
@@ -25,7 +34,7 @@ limits = st.builds(
     rpm=st.none() | st.integers(1, 200),
     tpm=st.none() | st.integers(1, 100_000),
     rpd=st.none() | st.integers(1, 300),
-    concurrency=st.integers(1, 40),
+    concurrency=st.none() | st.integers(1, 40),
 )
 seen = st.builds(
     Seen,
@@ -34,19 +43,24 @@ seen = st.builds(
     st.none() | st.floats(0, 200) | st.just(432.0),
 )
 seen_limits = st.builds(SeenLimits, seen, seen, seen)
+healths = st.sampled_from([Health.THROTTLED] * 4 + [Health.EXHAUSTED, Health.REVOKED])
+rests = st.builds(Rest, healths, st.none() | st.floats(0, 90) | st.just(3000.0), st.just("no"))
+outcomes = st.builds(
+    Outcome,
+    st.none() | st.integers(0, 8000),
+    st.just(SeenLimits()) | seen_limits,
+    st.booleans(),
+    st.none() | st.none() | rests,
+)
 steps = st.one_of(
     st.tuples(st.just("reserve"), st.integers(0, 5000), st.sampled_from([0.0, 0.5, 2.0, 30.0])),
     st.tuples(st.just("reserve"), st.integers(0, 50), st.sampled_from([0.0, 2.0])),
     st.tuples(st.just("pass"), st.floats(0.0, 2.0) | st.floats(0, 100) | st.floats(0, 90_000)),
-    st.tuples(st.just("settle"), st.integers(0, 30), st.none() | st.integers(0, 8000)),
+    st.tuples(st.just("batch"), st.lists(st.integers(0, 900), min_size=1, max_size=9)),
+    st.tuples(st.just("settle"), st.integers(0, 30), outcomes),
+    st.tuples(st.just("work"), st.integers(1, 40), st.floats(0.0, 0.3), st.floats(0.0, 0.2)),
     st.tuples(st.just("release"), st.integers(0, 30)),
-    st.tuples(st.just("observe"), st.integers(-1, 30), seen_limits),
-    st.tuples(
-        st.just("penalize"),
-        st.sampled_from(CREDENTIALS),
-        st.sampled_from([Health.THROTTLED] * 4 + [Health.EXHAUSTED, Health.REVOKED]),
-        st.none() | st.floats(0, 90),
-    ),
+    st.tuples(st.just("penalize"), st.sampled_from(CREDENTIALS), rests),
     st.tuples(st.just("reinstate"), st.sampled_from(CREDENTIALS)),
     st.tuples(
         st.just("restore"),
@@ -80,37 +94,64 @@ class Subject:
 
     async def step_reserve(self, tokens: int, horizon: float) -> object:
         try:
-            room = await self.limiter.reserve(
+            room = await reserve_one(
+                self.limiter,
                 self.model,
                 self.limits,
                 CREDENTIALS,
-                Cost(tokens=tokens),
+                tokens,
                 owner="me",
                 horizon_s=horizon,
                 ttl_s=20,
             )
         except NeverFits as error:
             return str(error)
+        return self._told(room)
+
+    def _told(self, room: Grant | Wait) -> object:
         if isinstance(room, Wait):
             return room.reason.split(" until ")[0], pytest.approx(room.delay_s, abs=1e-5)
         self.grants.append(room)
         return room.credential, pytest.approx(room.delay_s, abs=1e-5)
 
-    async def step_settle(self, number: int, tokens: int | None) -> None:
+    async def step_batch(self, tokens: list[int]) -> object:
+        try:
+            reserved = await self.limiter.reserve(
+                self.model,
+                self.limits,
+                CREDENTIALS,
+                [Cost(tokens=each) for each in tokens],
+                owner="me",
+                horizon_s=1.0,
+                ttl_s=20,
+            )
+        except NeverFits as error:
+            return str(error)
+        rooms: list[Grant | Wait] = [*reserved.grants, *([reserved.wait] if reserved.wait else [])]
+        return [self._told(room) for room in rooms]
+
+    async def step_settle(self, number: int, outcome: Outcome) -> None:
         if grant := self._grant(number):
-            await self.limiter.settle(self.model, grant, tokens=tokens)
+            await self.limiter.settle(self.model, grant, outcome)
+
+    async def step_work(self, calls: int, seconds: float, failures: float) -> None:
+        """Make calls, as many at once as may be, that take longer the more there are."""
+        going: list[Grant] = []
+        for number in range(calls):
+            room = await self.step_batch([1])
+            if isinstance(room, list) and self.grants:
+                going = [*going, self.grants[-1]]
+            if len(going) > number % 7:
+                self.now += seconds * len(going) / 4
+                failed = number % 100 < 100 * failures
+                await self.limiter.settle(self.model, going.pop(0), Outcome(1, failed=failed))
 
     async def step_release(self, number: int) -> None:
         if grant := self._grant(number):
             await self.limiter.release(self.model, grant)
 
-    async def step_observe(self, number: int, seen: SeenLimits) -> None:
-        grant = self._grant(number) if number >= 0 else None
-        credential = grant.credential if grant else CREDENTIALS[0]
-        await self.limiter.observe(self.model, credential, seen, grant=grant)
-
-    async def step_penalize(self, credential: str, health: Health, wait: float | None) -> None:
-        await self.limiter.penalize(self.model, credential, health=health, wait_s=wait, reason="no")
+    async def step_penalize(self, credential: str, rest: Rest) -> None:
+        await self.limiter.penalize(self.model, credential, rest)
 
     async def step_reinstate(self, credential: str) -> None:
         await self.limiter.reinstate(self.model, credential)
@@ -123,7 +164,7 @@ class Subject:
         return [
             (
                 (one.credential, one.health, one.reason, one.in_flight, dict(one.owners)),
-                (one.rpm, one.tpm, one.rpd),
+                (one.rpm, one.tpm, one.rpd, one.concurrency),
                 pytest.approx(one.pace_rpm, rel=1e-9),
             )
             for one in await self.limiter.status(self.model, self.limits, CREDENTIALS)
@@ -136,7 +177,7 @@ class Subject:
 
 @given(limits=limits, plan=st.lists(steps, min_size=5, max_size=60))
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_memory_and_redis_answer_alike(
     redis_url: str, limits: Limits, plan: list[tuple[Any, ...]]

@@ -65,8 +65,23 @@ def test_address_and_headers() -> None:
 
     assert anthropic_messages.url(model) == "https://x.example/v1/messages"
     assert headers["x-api-key"] == "sk-ant-1"
-    assert headers["anthropic-version"] == "2023-06-01"
     assert "authorization" not in headers
+
+
+@pytest.mark.parametrize(
+    ("changes", "version"),
+    [
+        ({}, "2023-06-01"),
+        ({"temperature": None}, "2026-10-21"),
+        ({"headers": {"anthropic-version": "2027-01-01"}}, "2027-01-01"),
+    ],
+)
+def test_a_temperature_asks_for_the_last_version_that_takes_one(
+    changes: dict[str, Any], version: str
+) -> None:
+    headers = anthropic_messages.headers(wires.model(WIRE, **changes), None)
+
+    assert headers["anthropic-version"] == version
 
 
 def test_an_answer_is_the_text_of_its_blocks_and_no_thought() -> None:

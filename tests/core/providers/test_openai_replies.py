@@ -164,6 +164,20 @@ def test_an_error_inside_a_200_is_read_by_its_code(body: object, result: Result)
             error("Exceeded maximum number of images (50) allowed in the request."),
             Result.TOO_LARGE,
         ),
+        # LiteLLM says the name of its own exception, and little more.
+        (
+            400,
+            error("litellm.ContextWindowExceededError: litellm.BadRequestError: no", code="400"),
+            Result.TOO_LARGE,
+        ),
+        (
+            400,
+            error("litellm.ContentPolicyViolationError: litellm.BadRequestError: no", code="400"),
+            Result.REFUSED,
+        ),
+        (429, error("litellm.RateLimitError: no", type="throttling_error"), Result.RATE_LIMITED),
+        (500, error("litellm.InternalServerError: no", code="500"), Result.SERVER_ERROR),
+        (400, error("Invalid model name passed in model=x.", code="400"), Result.REJECTED),
         (413, CLOUDFLARE, Result.TOO_LARGE),
         (413, b"", Result.TOO_LARGE),
         (429, error(TPM, type="tokens", code="rate_limit_exceeded"), Result.TOO_LARGE),

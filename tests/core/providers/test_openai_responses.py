@@ -152,7 +152,7 @@ def test_a_200_is_read_by_what_is_in_it(
         (400, error("The response was filtered", code="content_filter"), Result.REFUSED),
         (
             400,
-            error("Your input exceeds the context window", code="context_length_exceeded"),
+            error("Your input exceeds the context window of this model."),
             Result.TOO_LARGE,
         ),
         (400, error("Unsupported parameter: 'temperature'"), Result.REJECTED),

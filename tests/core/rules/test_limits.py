@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.rules.limits import MINUTE_BUCKET_S, MINUTE_S, Gate, Pace, Window, least
+from core.rules.gates import Gate
+from core.rules.limits import MINUTE_BUCKET_S, MINUTE_S, Pace, Window, least
 from core.rules.standing import backoff_s
 
 

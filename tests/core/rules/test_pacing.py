@@ -23,6 +23,12 @@ def span(
     return time_for(load, Pacing(Limits(**limits), credentials, latency, used))
 
 
+def test_a_batch_is_through_with_its_window_whatever_the_limits() -> None:
+    pacing = Pacing(Limits(rpm=1, rpd=1), 1, 5.0, 100, window_s=DAY)
+
+    assert time_for(Load(1_000_000, 10**9), pacing) == Span(DAY, Bound.BATCH)
+
+
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
@@ -30,6 +36,8 @@ def span(
         (span(Load(1000, 0), 2.0, concurrency=10), Span(200.0, Bound.CONCURRENCY)),
         (span(Load(1001, 0), 2.0, concurrency=10), Span(202.0, Bound.CONCURRENCY)),
         (span(Load(1000, 0), 2.0, 4, concurrency=10), Span(50.0, Bound.CONCURRENCY)),
+        # Nobody set how many at a time: 32 are assumed.
+        (span(Load(320, 0), 2.0), Span(20.0, Bound.CONCURRENCY)),
         # 1,200 at 600 a minute, and the last call's own time.
         (span(Load(1200, 0), rpm=600), Span(121.0, Bound.RPM)),
         (span(Load(1200, 0), credentials=2, rpm=600), Span(61.0, Bound.RPM)),

@@ -35,7 +35,10 @@ LEGAL_RUN_MOVES = {
 LEGAL_REQUEST_MOVES = {
     ("due", "leased"),
     ("due", "cancelled"),
+    ("waiting", "leased"),
+    ("waiting", "cancelled"),
     ("leased", "due"),
+    ("leased", "waiting"),
     ("leased", "done"),
     ("leased", "split"),
     ("leased", "failed"),

@@ -32,6 +32,10 @@ def test_every_result_has_a_rule() -> None:
     assert set(RULES) == set(Result) - {Result.ANSWERED, Result.SENT}
 
 
+def test_a_line_that_its_batch_never_came_to_waits_for_the_next_as_it_was() -> None:
+    assert verdict(Asked(4, failures=5), Result.WITHDRAWN) == Verdict(RequestState.WAITING)
+
+
 def test_a_whole_answer_ends_the_request() -> None:
     parsed = Parsed({0: HAPPY, 1: HAPPY})
 
@@ -169,8 +173,8 @@ def test_whatever_comes_back_every_sample_ends_once_and_calls_are_bounded(
         result, answered = replies[calls % len(replies)]
         calls += 1
         assert calls <= 2 * size * (MAX_FAILURES + MAX_REFUSALS + MAX_THROTTLES) * len(replies)
-        if result in {Result.QUOTA, Result.UNAUTHORIZED}:
-            result = Result.REJECTED  # the limiter ends these, not the strategy
+        if result in {Result.QUOTA, Result.UNAUTHORIZED, Result.WITHDRAWN}:
+            result = Result.REJECTED  # the limiter or the batch ends these, not the strategy
         parsed = Parsed({slot: HAPPY for slot in answered if slot < asked.size})
         found = verdict(asked, result, parsed)
         rest = set(range(asked.size)) - set(found.answers)

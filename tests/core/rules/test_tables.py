@@ -3,10 +3,11 @@
 import csv
 import io
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.rules.tables import Column, Table, to_csv, to_latex, to_markdown
+from core.rules.tables import Column, Table, points, to_csv, to_latex, to_markdown
 
 TABLE = Table(
     "main",
@@ -70,3 +71,11 @@ def test_any_text_comes_back_from_csv_and_keeps_one_row_elsewhere(text: str) -> 
     assert row[0].removeprefix("'") == text.removeprefix("'")
     assert "\n" not in latex_row
     assert to_markdown([table]).count("\n") == 5
+
+
+@pytest.mark.parametrize(
+    ("difference", "text"),
+    [(0.1, "+10.00"), (-0.1308, "-13.08"), (0.0, "+0.00"), (-0.00002, "+0.00"), (-0.0001, "-0.01")],
+)
+def test_a_difference_has_a_sign_and_nothing_is_not_negative(difference: float, text: str) -> None:
+    assert points(difference) == text

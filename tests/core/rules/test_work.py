@@ -139,9 +139,9 @@ def past(**sums: int) -> Past:
         "refused": 10,
         "planned": 10,
         "requests": 40,
+        "prompt_tokens": 100_000,
+        "expected_prompt_tokens": 80_000,
         "completion_tokens": 3800,
-        "cost_nano": 1_200,
-        "lost_nano": 200,
     }
     return Past("dataset", **{**totals, **sums})
 
@@ -151,10 +151,10 @@ def test_what_past_runs_came_to_is_told_for_each_sample() -> None:
     assert past().refused_share == 0.05
     # 30 more requests, and two more tries at each of the ten.
     assert past().extra_each == 0.25
-    assert past().lost_share == 0.2
+    assert past().extra_share == 0.25
 
 
 def test_what_past_runs_cannot_tell_is_not_known() -> None:
+    assert past(expected_prompt_tokens=200_000).extra_share == 0
+    assert past(expected_prompt_tokens=0).extra_share == 0
     assert past(answered=0).completion_each is None
-    assert past(cost_nano=0, lost_nano=0).lost_share is None
-    assert past(cost_nano=5, lost_nano=5).lost_share is None

@@ -53,6 +53,9 @@ def compared(quoted: float | None, actual: float | None) -> dict[str, float | No
     return {"quoted": quoted, "actual": actual, "ratio": ratio}
 
 
+OVERHEAD = {"refused_share": 0.031, "requests": 12, "tokens": 4_100, "usd": 0.08}
+
+
 def figures(**changes: Any) -> dict[str, Any]:
     body = {
         "samples": 700,
@@ -62,19 +65,18 @@ def figures(**changes: Any) -> dict[str, Any]:
         "most_completion_tokens": 35_000,
         "usd": 1.2,
         "most_usd": 2.4,
-        "overhead": {"refused_share": 0.031, "requests": 12, "usd": 0.08},
+        "overhead": OVERHEAD,
     }
     return body | changes
 
 
 def quote(**changes: Any) -> dict[str, Any]:
-    overhead = {"refused_share": 0.031, "requests": 12, "usd": 0.08, "of": "task", "past_runs": 2}
     kind = {
         "model": "gpt-4o",
         "condition": run()["condition"],
         "batch_size": 20,
         "repeats": 1,
-        "overhead": overhead,
+        "overhead": {**OVERHEAD, "of": "task", "past_runs": 2},
     }
     model = {
         "model": "gpt-4o",
@@ -120,7 +122,34 @@ def job(status: str = "running", **changes: Any) -> dict[str, Any]:
             "seconds": compared(60.0, None),
         },
         "reason": None,
+        "dispatch": "online",
+        "batches": [],
         "runs": [run(status)],
+    }
+    return body | changes
+
+
+def batch(state: str = "submitted", **changes: Any) -> dict[str, Any]:
+    body = {
+        "id": "b47c0000-0000-4000-8000-000000000004",
+        "job_id": JOB,
+        "model_id": "30de1000-0000-4000-8000-000000000005",
+        "credential": "env:OPENAI_API_KEY",
+        "state": state,
+        "ending": None,
+        "lines": 500,
+        "completed": 118,
+        "failed": 2,
+        "file_id": "file-abc",
+        "provider_id": "batch_abc",
+        "provider_status": "in_progress",
+        "created_at": "2026-11-22T22:00:00Z",
+        "submitted_at": "2026-11-22T22:00:05Z",
+        "expires_at": "2026-11-23T22:00:05Z",
+        "cancel_asked_at": None,
+        "finished_at": None,
+        "poll_at": "2026-11-22T22:01:05Z",
+        "reason": None,
     }
     return body | changes
 

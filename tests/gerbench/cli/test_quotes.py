@@ -12,6 +12,7 @@ from tests.gerbench.cli.conftest import Gerbench
 
 ASK = ("jobs", "quote", "--dataset", "my-faces", "--model", "gpt-4o")
 LINE = quote()["models"][0]
+MORE = "12 requests, 4,100 tokens, $0.08"
 TOKENS, REQUESTS = "quoted 1,300, used 1,200 tokens", "quoted 35, made 36 requests"
 
 
@@ -60,15 +61,18 @@ def test_a_quote_is_a_line_for_each_kind_of_run_and_their_sum(
     (total,) = [line for line in shown if line.startswith("sum")]
     assert " ".join(total.split()[3:]) == "all 700 35 +12 64,400 + 17,500 $1.20 $2.40"
     assert "gpt-4o: 4 min 42 s, bound by requests per minute, done at 2026-11-22T22:04:42Z" in shown
-    assert (
-        "Overhead as in past runs: 3.1 % of the samples refused, 12 more requests, $0.08" in shown
-    )
+    assert shown[-2:] == [
+        f"Overhead as in past runs: 3.1 % of the samples refused; {MORE} more",
+        "In all: 47 requests, 86,000 tokens, $1.28",
+    ]
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"overhead": None}, "not known, as some model has no completed run"),
+        ({"overhead": None}, "In all: 35 requests, 81,900 tokens, $1.20"),
+        ({"usd": None}, "In all: 47 requests, 86,000 tokens\n"),
         ({"models": [LINE | {"ahead": 1200}]}, "behind 1,200 requests of other jobs"),
         (
             {"models": [LINE | {"seconds": None, "bound_by": "unknown", "finish_at": None}]},

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gerbench.endpoint.prompts import offered, read
+from gerbench.endpoint.prompts import offered
 from gerbench.endpoint.tokens import of_size
+from gerbench.endpoint.wires.openai_chat import read
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,210 @@
+"""What the provider says remains, and how much may go at once for it.
+
+Moments are seconds of any clock that never goes back. `lua/account.lua` of the limiter says the
+same once more, for Redis: a change here is a change there.
+"""
+
+from typing import NamedTuple
+
+from core.rules.headers import Seen
+from core.rules.limits import EPSILON, FRESH_S, FULL, MARGIN_S, MINUTE_S
+
+EVIDENCE = 5
+"""Replies in a row that must fit a bucket before the limit is taken for one."""
+
+SLACK_S = 0.5
+"""What a bucket refills in this time stays in it: calls do not arrive as evenly as they leave."""
+
+
+class Counted(NamedTuple):
+    """What a reply's provider had counted when it said what remains."""
+
+    amount: int
+    """What the call it answers costs."""
+    after: int
+    """What was reserved since the call was."""
+    ahead: int
+    """What was under way before the call, and may not have been counted yet."""
+    age: float
+    """Seconds since the call was sent."""
+
+
+class Word:
+    """What the provider said of one limit: it may excuse a log that is full.
+
+    What remained is still there until it is used, however the provider counts: windows slide,
+    begin anew or refill, and none of that takes away. And when the reset that it named has come
+    there is room for one more at least, whose reply tells of the rest.
+    """
+
+    __slots__ = ("good_until", "resets_at", "sure")
+
+    def __init__(self) -> None:
+        self.sure = 0.0
+        """What remained for certain, less what was granted since."""
+        self.good_until = -FULL
+        """How long that is believed: others may use the credential too."""
+        self.resets_at = FULL
+
+    def hear(self, now: float, seen: Seen, call: Counted, lasts: float) -> None:
+        """Take note of what a reply says, to be believed for so many seconds.
+
+        Each reply proves a bound; the best one stands, unless the newest says that less is left.
+        """
+        if seen.reset_s is not None:
+            self.resets_at = now + seen.reset_s + MARGIN_S
+        if seen.remaining is not None:
+            left = float(seen.remaining - call.after)
+            proven = self.sure if now <= self.good_until else -FULL
+            self.sure = min(left, max(proven, left - call.ahead))
+            self.good_until = now + lasts
+
+    def excuses(self, now: float, amount: float, *, alone: bool) -> float | None:
+        """Return from when on an amount may go though the log is full; None: who knows.
+
+        `alone` says that nothing is under way: after a reset one goes ahead, and the others wait
+        for what its reply says.
+        """
+        if self.sure >= amount and now <= self.good_until:
+            return now
+        return max(now, self.resets_at) if alone and self.resets_at < FULL else None
+
+
+class Gate(Word):
+    """How much may go at once: a level that refills evenly, up to a ceiling.
+
+    The ceiling is the most that the provider said remained. While it says nothing the ceiling is
+    one request, or a second's worth of tokens: even pacing. The level is a line through (`at`,
+    `level`); after something was reserved ahead `at` lies in the future, and the line runs back
+    from there. A limit whose resets are, reply after reply, the time that what is missing takes to
+    refill is a bucket: then the level alone decides, and the log of the last minute does not.
+    """
+
+    __slots__ = ("agreed", "at", "hold", "level", "most", "newest", "told", "trust")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = FULL
+        self.at = 0.0
+        self.most = 0.0
+        """The ceiling that the provider told."""
+        self.told = -FULL
+        """When it last did."""
+        self.trust = -FULL
+        """What it says of what remains is not believed before."""
+        self.hold = -FULL
+        """Nothing goes before: the provider said that nothing remains until then."""
+        self.newest = 0
+        """The latest sent of the requests whose replies were heard, by its mark."""
+        self.agreed = 0
+        """Replies in a row that fit a bucket."""
+
+    def opens(self, now: float, amount: float, rate: float, burst: float) -> float:
+        """Return the first moment at which an amount may go."""
+        ceiling, need = self._bounds(now, amount, rate, burst)
+        level = self._level(now, rate, ceiling)
+        short = need - level
+        opens = now if short <= EPSILON else now + short / rate
+        return max(opens, self.hold)
+
+    def take(self, moment: float, now: float, amount: float, rate: float, burst: float) -> None:
+        """Let an amount go at a moment, which may lie ahead."""
+        ceiling, _ = self._bounds(now, amount, rate, burst)
+        level = self._level(now, rate, ceiling) + rate * (moment - now)
+        self.level, self.at = min(level, ceiling) - amount, moment
+        self.sure -= amount
+
+    def give(self, amount: float) -> None:
+        """Put an amount back, or, below 0, take more."""
+        self.level += amount
+
+    def refills(self, now: float) -> bool:
+        """Tell whether the provider is known to keep a bucket."""
+        return self.agreed >= EVIDENCE and now <= self.told + FRESH_S
+
+    def excuses(self, now: float, amount: float, *, alone: bool) -> float | None:
+        """See `Word.excuses`; a bucket needs no log at all."""
+        return now if self.refills(now) else super().excuses(now, amount, alone=alone)
+
+    def fresh(self, now: float) -> bool:
+        """Tell whether the provider lately said what remains."""
+        return now <= self.told + FRESH_S
+
+    def learn(
+        self,
+        now: float,
+        seen: Seen,
+        call: Counted,
+        *,
+        rate: float,
+        burst: float,
+        limit: int | None,
+    ) -> None:
+        """Learn from what a reply says remains, after the call it answers was counted.
+
+        What remains now is at least `remaining - after - ahead`, and at most `remaining - after`
+        and what has refilled since. The level is moved into these bounds, not set: within them
+        our own count knows better.
+        """
+        if seen.remaining is None:
+            return
+        level = self._level(now, rate, FULL)
+        if now >= self.trust:
+            self.hear(now, seen, call, FRESH_S)
+            self._compare(seen)
+            ceiling = max(seen.remaining, burst)
+            ceiling = ceiling if limit is None else min(ceiling, limit)
+            self.most = max(self.most, ceiling) if self.fresh(now) else ceiling
+            self.told = now
+            level = max(min(level, self.most), seen.remaining - call.after - call.ahead)
+        # Without a log to hold it back, the level counts no refill that it cannot be sure of.
+        refilled = 0.0 if self.refills(now) else rate * call.age
+        self.level = min(level, seen.remaining - call.after + refilled)
+        self.at = now
+        self.hold = -FULL
+        if seen.remaining < call.amount and seen.reset_s is not None:
+            full = max(burst, self.most if limit is None else limit)
+            self._hold_for(now, seen.remaining, seen.reset_s, full, rate)
+
+    def distrust(self, now: float) -> None:
+        """Pace evenly for a while, whatever the provider says remains: it was wrong."""
+        self.told, self.trust, self.good_until = -FULL, now + FRESH_S, -FULL
+        self.agreed = 0
+
+    def _compare(self, seen: Seen) -> None:
+        """Weigh whether a reply speaks of a bucket: its reset is the time to be full again.
+
+        More than half empty, it tells little: a window that was filled at once resets then too.
+        """
+        if not seen.limit or seen.remaining is None or seen.reset_s is None:
+            return
+        missing = seen.limit - seen.remaining
+        takes = missing * MINUTE_S / seen.limit
+        if abs(seen.reset_s - takes) > 0.01 + 0.02 * takes + 2 * MINUTE_S / seen.limit:
+            self.agreed = 0
+        elif 0 < missing <= seen.limit / 2 or self.agreed >= EVIDENCE:
+            self.agreed += 1
+
+    def _hold_for(
+        self, now: float, remaining: int, reset: float, limit: float, rate: float
+    ) -> None:
+        """Wait for the reset, unless it names the moment when a bucket will be full again."""
+        for full in (limit, max(self.most, 1.0)):
+            until_full = (full - remaining) / rate
+            if 0.8 * until_full <= reset <= 1.25 * until_full:
+                return
+        self.hold = now + min(reset, MINUTE_S)
+
+    def _bounds(self, now: float, amount: float, rate: float, burst: float) -> tuple[float, float]:
+        """Return the ceiling, and the level an amount needs: once told, all of the amount."""
+        if now > self.told + FRESH_S:
+            return burst, min(amount, burst)
+        most = max(self.most, amount)
+        if self.agreed < EVIDENCE:
+            return most, amount
+        slack = min(SLACK_S * rate, most / 2)
+        return most, min(most, amount + slack)
+
+    def _level(self, now: float, rate: float, ceiling: float) -> float:
+        level = self.level + rate * (now - self.at)
+        return min(ceiling, level)
