@@ -74,7 +74,9 @@ class Slice:
         """Lease and send until the time is over or nothing is due; tell whether nothing is."""
         turnstile = self._turnstile
         while left := turnstile.left_s:
-            ahead = self._flow.ahead(turnstile.granted, self._engine.loop.time())
+            ahead = self._flow.ahead(
+                turnstile.granted, self._engine.loop.time(), dry=turnstile.waiting == 0
+            )
             if turnstile.waiting > ahead // 2:
                 await turnstile.thinned(ahead // 2, min(left, LOOK_S))
                 continue

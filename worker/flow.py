@@ -25,12 +25,19 @@ class Flow:
         self._at = -math.inf
         self._granted = 0
 
-    def ahead(self, granted: int, now: float) -> int:
+    def ahead(self, granted: int, now: float, *, dry: bool = False) -> int:
         """Return how many calls should be leased ahead of those that leave.
 
-        `granted` counts the calls that have had room since the slice began.
+        `granted` counts the calls that have had room since the slice began. `dry` says that none is
+        left waiting: then leasing, not room, is what holds calls back, and the rate that was
+        measured is that of leasing. More are leased next, or a slow database would keep
+        it slow for good.
         """
         past = now - self._at
+        if dry and granted > self._granted:
+            self._per_s = min(max(START_PER_S, 2 * self._per_s), MOST / AHEAD_S)
+            self._at, self._granted = now, granted
+            return self._many()
         if granted < self._granted or past > SETTLE_S * 10:
             # Another slice has begun, or nothing has moved for long: measure from here.
             self._at, self._granted = now, granted
@@ -38,4 +45,8 @@ class Flow:
             measured = (granted - self._granted) / past
             self._per_s += (measured - self._per_s) * -math.expm1(-past / SETTLE_S)
             self._at, self._granted = now, granted
+        return self._many()
+
+    def _many(self) -> int:
+        """Return how many calls leave in the next moment."""
         return max(FEWEST, min(MOST, math.ceil(self._per_s * AHEAD_S)))

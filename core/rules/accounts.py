@@ -95,7 +95,7 @@ class Account:
     ) -> tuple[Reservation, Stamp]:
         """Reserve room for a moment at which there is some; `keep` the reservation."""
         ahead = self.flying
-        busy = self.rates.take(limits, cost, moment, now)
+        busy = self.rates.take(limits, cost, moment, now, alone=not ahead.requests)
         self.granted = self.granted.plus(cost)
         self.flying = ahead.plus(cost)
         self.crowd.grant(self.flying.requests)
@@ -122,7 +122,7 @@ class Account:
         rates.count(now, cost.requests, actual)
         if standing.settle(stamp.at, good=outcome.rest is None) and stamp.busy and known:
             rates.pace.rise(rates.known.rpm)
-        rates.learn(outcome.seen, cost, stamp, self.granted, now)
+        rates.learn(outcome.seen, cost, stamp, self.granted, now, alone=not self.flying.requests)
         if outcome.rest is not None and self._penalize(outcome.rest, now):
             self.crowd.cut(stamp.granted.requests, self.granted.requests)
 
@@ -165,7 +165,14 @@ class Account:
 
     def rooms(self, limits: Limits) -> tuple[Room, Room, Room]:
         """Return what is used of RPM, TPM and RPD."""
-        return self.rates.rooms(limits, self.flying)
+        rates, flying = self.rates, self.flying
+        known, told = rates.known_for(limits), rates.told
+        tokens, of_day = rates.minute.tokens + flying.tokens, rates.day.requests + flying.requests
+        return (
+            Room(self.used, limits.rpm, known.rpm, told.rpm),
+            Room(tokens, limits.tpm, known.tpm, told.tpm),
+            Room(of_day, limits.rpd, known.rpd, told.rpd),
+        )
 
     def _watch(self, stamp: Stamp, outcome: Outcome, now: float) -> None:
         """Have the search for the best number of calls under way learn from a call.

@@ -12,6 +12,12 @@ from core.rules.limits import EPSILON, FRESH_S, FULL, MARGIN_S, MINUTE_S
 EVIDENCE = 5
 """Replies in a row that must fit a bucket before the limit is taken for one."""
 
+WHOLE = 0.9
+"""The share of a limit that must have remained at some time for all of it to go at once."""
+
+TRANSIT_S = 0.25
+"""A call that was let go so long ago has arrived."""
+
 SLACK_S = 0.5
 """What a bucket refills in this time stays in it: calls do not arrive as evenly as they leave."""
 
@@ -37,7 +43,7 @@ class Word:
     there is room for one more at least, whose reply tells of the rest.
     """
 
-    __slots__ = ("good_until", "resets_at", "sure")
+    __slots__ = ("good_until", "lowest", "resets_at", "sure")
 
     def __init__(self) -> None:
         self.sure = 0.0
@@ -45,6 +51,22 @@ class Word:
         self.good_until = -FULL
         """How long that is believed: others may use the credential too."""
         self.resets_at = FULL
+        self.lowest = FULL
+        """The least that a reply named since nothing was under way."""
+
+    def begin(self) -> None:
+        """Note that a call goes while none is under way."""
+        self.lowest = FULL
+
+    def end(self, remaining: int | None, *, alone: bool) -> None:
+        """Note what a reply says remains; `alone` says that nothing is under way after it.
+
+        Then every call is counted, and the least that was named is what the last one left.
+        """
+        if remaining is not None:
+            self.lowest = min(self.lowest, remaining)
+        if alone and self.lowest < FULL:
+            self.sure = max(self.sure, self.lowest)
 
     def hear(self, now: float, seen: Seen, call: Counted, lasts: float) -> None:
         """Take note of what a reply says, to be believed for so many seconds.
@@ -82,7 +104,22 @@ class Gate(Word):
     refill is a bucket: then the level alone decides, and the log of the last minute does not.
     """
 
-    __slots__ = ("agreed", "at", "hold", "level", "most", "newest", "told", "trust")
+    __slots__ = (
+        "agreed",
+        "at",
+        "before",
+        "hold",
+        "lately",
+        "left",
+        "level",
+        "most",
+        "newest",
+        "told",
+        "trust",
+        "turned",
+        "whole",
+        "widest",
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,11 +137,27 @@ class Gate(Word):
         """The latest sent of the requests whose replies were heard, by its mark."""
         self.agreed = 0
         """Replies in a row that fit a bucket."""
+        self.left = 0.0
+        """What the last reply said remains, less what was let go since, or shortly before."""
+        self.turned = -FULL
+        self.lately = self.before = 0.0
+        """What was let go since `turned`, and in the time before that."""
+        self.widest = 0
+        """The most that ever remained, since the provider was last wrong."""
+        self.whole = False
+        """Whether all of the limit may go at once, as far as was told."""
 
     def opens(self, now: float, amount: float, rate: float, burst: float) -> float:
-        """Return the first moment at which an amount may go: at once, if so much surely remains."""
-        if self.sure >= amount and now <= self.good_until:
-            return now
+        """Return the first moment at which an amount may go.
+
+        That is at once where all of the limit may go at once, and so much surely remains; or, in a
+        window, if the last reply left so much: how a window empties the log knows, not the level.
+        A bucket with less in it is not drained: its resets would be taken for those of a window.
+        """
+        if self.whole and now <= self.told + FRESH_S:
+            left = self.sure if self.agreed >= EVIDENCE else max(self.sure, self.left)
+            if left >= amount:
+                return now
         ceiling, need = self._bounds(now, amount, rate, burst)
         level = self._level(now, rate, ceiling)
         short = need - level
@@ -117,6 +170,9 @@ class Gate(Word):
         level = self._level(now, rate, ceiling) + rate * (moment - now)
         self.level, self.at = min(level, ceiling) - amount, moment
         self.sure -= amount
+        self.left -= amount
+        self._turn(now)
+        self.lately += amount
 
     def give(self, amount: float) -> None:
         """Put an amount back, or, below 0, take more."""
@@ -159,8 +215,18 @@ class Gate(Word):
             ceiling = max(seen.remaining, burst)
             ceiling = ceiling if limit is None else min(ceiling, limit)
             self.most = max(self.most, ceiling) if self.fresh(now) else ceiling
+            self._turn(now)
+            # A provider may say what remained when the call came: what came since is not in that,
+            # but if the reply was quick, it was all let go lately.
+            quick = call.age <= TRANSIT_S
             self.told = now
-            level = max(min(level, self.most), seen.remaining - call.after - call.ahead)
+            self.left = seen.remaining - self.lately - self.before if quick else 0.0
+            self.widest = max(self.widest, seen.remaining)
+            whole = limit is not None and self.widest >= WHOLE * limit
+            self.whole = whole and seen.limit == limit
+            # What refills until the last of them leaves may be lost: the bucket may be full.
+            unsent = rate * max(0.0, self.at - now)
+            level = max(min(level, self.most), seen.remaining - call.after - call.ahead - unsent)
         # Without a log to hold it back, the level counts no refill that it cannot be sure of.
         refilled = 0.0 if self.refills(now) else rate * call.age
         self.level = min(level, seen.remaining - call.after + refilled)
@@ -173,7 +239,13 @@ class Gate(Word):
     def distrust(self, now: float) -> None:
         """Pace evenly for a while, whatever the provider says remains: it was wrong."""
         self.told, self.trust, self.good_until = -FULL, now + FRESH_S, -FULL
-        self.agreed = 0
+        self.agreed, self.widest = 0, 0
+
+    def _turn(self, now: float) -> None:
+        """Forget what was let go so long ago that it has arrived, unless some is still to leave."""
+        if now >= self.turned + TRANSIT_S and now >= self.at:
+            self.before = self.lately if now < self.turned + 2 * TRANSIT_S else 0.0
+            self.turned, self.lately = now, 0.0
 
     def _compare(self, seen: Seen) -> None:
         """Weigh whether a reply speaks of a bucket: its reset is the time to be full again.
@@ -184,7 +256,7 @@ class Gate(Word):
             return
         missing = seen.limit - seen.remaining
         takes = missing * MINUTE_S / seen.limit
-        if abs(seen.reset_s - takes) > 0.01 + 0.02 * takes + 2 * MINUTE_S / seen.limit:
+        if abs(seen.reset_s - takes) > 0.01 + 0.02 * takes + MINUTE_S / seen.limit:
             self.agreed = 0
         elif 0 < missing <= seen.limit / 2 or self.agreed >= EVIDENCE:
             self.agreed += 1
@@ -206,8 +278,7 @@ class Gate(Word):
         most = max(self.most, amount)
         if self.agreed < EVIDENCE:
             return most, amount
-        slack = min(SLACK_S * rate, most / 2)
-        return most, min(most, amount + slack)
+        return most, min(most, amount + min(SLACK_S * rate, most / 2))
 
     def _level(self, now: float, rate: float, ceiling: float) -> float:
         level = self.level + rate * (now - self.at)

@@ -6,6 +6,7 @@ the limiter says the same once more, for Redis: a change here is a change there.
 
 import math
 from collections import deque
+from typing import NamedTuple
 
 MINUTE_S, MINUTE_BUCKET_S = 60.0, 0.25
 DAY_S, DAY_BUCKET_S = 86_400.0, 360.0
@@ -49,6 +50,14 @@ def least(one: int | None, other: int | None) -> int | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
+
+
+class Known(NamedTuple):
+    """The limits that are kept: as configured, or as the provider told where that is less."""
+
+    rpm: int | None = None
+    tpm: int | None = None
+    rpd: int | None = None
 
 
 class Window:

@@ -3,8 +3,6 @@
 Pure: `now` is an argument. The limiter's `account.lua` is the same for Redis.
 """
 
-from typing import NamedTuple
-
 from core.rules.gates import Counted, Gate, Word
 from core.rules.headers import SeenLimits
 from core.rules.limits import (
@@ -16,11 +14,12 @@ from core.rules.limits import (
     MINUTE_BUCKET_S,
     MINUTE_S,
     TOKEN_BURST_S,
+    Known,
     Pace,
     Window,
     least,
 )
-from core.rules.room import NEVER, NOTHING, Cost, Opening, Reason, Room, Stamp
+from core.rules.room import NEVER, NOTHING, Cost, Opening, Reason, Stamp
 from core.rules.specs import Limits
 
 FULL_WAIT_S = 0.25
@@ -31,14 +30,6 @@ LONG_S = 120.0
 
 OVERRUNS = 3
 """429s in a row that cannot be for too many calls under way, where their number is being found."""
-
-
-class Known(NamedTuple):
-    """The limits that are kept: as configured, or as the provider told where that is less."""
-
-    rpm: int | None = None
-    tpm: int | None = None
-    rpd: int | None = None
 
 
 class Rates:
@@ -85,12 +76,17 @@ class Rates:
         return gated if gated.at > logged.at else logged
 
     def careful(self, known: Known, now: float) -> bool:
-        """Tell whether the rate is not sure enough to reserve room far ahead."""
-        return self.pace.searching(known.rpm) or not self.requests.fresh(now)
+        """Tell whether the rate is not sure enough to reserve room far ahead, or needs no pace."""
+        requests = self.requests
+        whole = requests.whole and not requests.refills(now)
+        return whole or self.pace.searching(known.rpm) or not requests.fresh(now)
 
-    def take(self, limits: Limits, cost: Cost, moment: float, now: float) -> bool:
+    def take(self, limits: Limits, cost: Cost, moment: float, now: float, *, alone: bool) -> bool:
         """Reserve room; return whether calls follow each other as fast as the rate lets them."""
         known = self.known_for(limits)
+        if alone:
+            for word in (self.requests, self.tokens, self.daily):
+                word.begin()
         rate = self.pace.rpm(known.rpm) / MINUTE_S
         busy = moment - self.last <= 2 * cost.requests / rate
         self.requests.take(moment, now, cost.requests, rate, 1.0)
@@ -121,13 +117,42 @@ class Rates:
         self.minute.prune(now)
         self.day.prune(now)
 
-    def learn(self, seen: SeenLimits, cost: Cost, stamp: Stamp, granted: Cost, now: float) -> None:
-        """Learn from a reply's headers; `cost` and `stamp` are those of the call it answers.
+    def learn(
+        self,
+        seen: SeenLimits,
+        cost: Cost,
+        stamp: Stamp,
+        granted: Cost,
+        now: float,
+        *,
+        alone: bool,
+    ) -> None:
+        """Learn from a reply's headers, `alone` if nothing else is under way.
+
+        What the level and the word know comes from the replies to the latest calls; but what was
+        left when the last was answered comes from all of them.
+        """
+        daily = self._tell(seen, now)
+        self._learn(seen, cost, stamp, granted, now, daily=daily)
+        requests = self.daily if daily else self.requests
+        requests.end(seen.requests.remaining, alone=alone)
+        self.tokens.end(seen.scarcest_tokens.remaining, alone=alone)
+
+    def _learn(
+        self,
+        seen: SeenLimits,
+        cost: Cost,
+        stamp: Stamp,
+        granted: Cost,
+        now: float,
+        *,
+        daily: bool,
+    ) -> None:
+        """Learn from a reply; `cost` and `stamp` are those of the call it answers.
 
         `granted` is all that was by now; where it is less than the stamp says, the account was
         lost, and all before the call is taken for counted.
         """
-        daily = self._tell(seen, now)
         after, ahead = NOTHING, stamp.ahead
         if stamp.granted.requests <= granted.requests:
             if stamp.granted.requests < self.requests.newest:
@@ -157,19 +182,6 @@ class Rates:
             self.pace.fall(self.known.rpm, used)
         self.requests.distrust(now)
         self.tokens.distrust(now)
-
-    def rooms(self, limits: Limits, flying: Cost) -> tuple[Room, Room, Room]:
-        """Return what is used of RPM, TPM and RPD."""
-        known, told = self.known_for(limits), self.told
-        requests, tokens = (
-            self.minute.requests + flying.requests,
-            self.minute.tokens + flying.tokens,
-        )
-        return (
-            Room(requests, limits.rpm, known.rpm, told.rpm),
-            Room(tokens, limits.tpm, known.tpm, told.tpm),
-            Room(self.day.requests + flying.requests, limits.rpd, known.rpd, told.rpd),
-        )
 
     def _logged(self, known: Known, cost: Cost, flying: Cost, now: float) -> Opening:
         """Return when the windows have room, or the provider's own word excuses them.

@@ -49,3 +49,23 @@ def test_a_rest_is_no_measurement() -> None:
     before = flow.ahead(100, 1.0)
 
     assert flow.ahead(100, 100.0) == before
+
+
+def test_line_that_runs_dry_is_filled_further_however_slow_leasing_is() -> None:
+    flow, leased, now = Flow(), [], 0.0
+    _ = [flow.ahead(0, second / 10) for second in range(50)]
+    granted = 0
+    for _ in range(7):
+        now += 5 + 0.3
+        granted += 2
+        leased.append(flow.ahead(granted, now, dry=True))
+
+    assert leased == sorted(leased)
+    assert leased[-1] == MOST
+
+
+def test_dry_line_from_which_nothing_left_tells_nothing() -> None:
+    flow = Flow()
+    flow.ahead(0, 0.0)
+
+    assert flow.ahead(0, 0.01, dry=True) == 8

@@ -1,9 +1,9 @@
 -- core/rules/gates.py once more: what the provider says remains, and how much may go at once for it.
 
-local EVIDENCE, SLACK = 5, 0.5
+local EVIDENCE, SLACK, WHOLE, TRANSIT = 5, 0.5, 0.9, 0.25
 
 local function new_word()
-  return {sure = 0, good_until = -FULL, resets_at = FULL}
+  return {sure = 0, good_until = -FULL, resets_at = FULL, lowest = FULL}
 end
 
 local function word_hear(word, seen, call, lasts)
@@ -16,10 +16,17 @@ local function word_hear(word, seen, call, lasts)
   end
 end
 
+local function word_end(word, remaining, alone)
+  if remaining then word.lowest = math.min(word.lowest, remaining) end
+  if alone and word.lowest < FULL then word.sure = math.max(word.sure, word.lowest) end
+end
+
 local function new_gate()
   local gate = new_word()
   gate.level, gate.at, gate.most = FULL, 0, 0
   gate.told, gate.trust, gate.hold, gate.newest, gate.agreed = -FULL, -FULL, -FULL, 0, 0
+  gate.left, gate.whole, gate.widest = 0, false, 0
+  gate.turned, gate.lately, gate.before = -FULL, 0, 0
   return gate
 end
 
@@ -46,7 +53,11 @@ local function level_of(gate, rate, ceiling)
 end
 
 local function gate_opens(gate, amount, rate, burst)
-  if gate.sure >= amount and now <= gate.good_until then return now end
+  if gate.whole and fresh(gate) then
+    local left = gate.sure
+    if gate.agreed < EVIDENCE then left = math.max(left, gate.left) end
+    if left >= amount then return now end
+  end
   local ceiling, need = bounds(gate, amount, rate, burst)
   local short = need - level_of(gate, rate, ceiling)
   local opens = now
@@ -54,18 +65,28 @@ local function gate_opens(gate, amount, rate, burst)
   return math.max(opens, gate.hold)
 end
 
+local function turn(gate, at)
+  if at >= gate.turned + TRANSIT and at >= gate.at then
+    gate.before = at < gate.turned + 2 * TRANSIT and gate.lately or 0
+    gate.turned, gate.lately = at, 0
+  end
+end
+
 local function gate_take(gate, moment, amount, rate, burst)
   local ceiling = bounds(gate, amount, rate, burst)
   local level = level_of(gate, rate, ceiling) + rate * (moment - now)
   gate.level, gate.at = math.min(level, ceiling) - amount, moment
   gate.sure = gate.sure - amount
+  gate.left = gate.left - amount
+  turn(gate, now)
+  gate.lately = gate.lately + amount
 end
 
 local function compare(gate, seen)
   if not (seen.limit and seen.reset) then return end
   local missing = seen.limit - seen.remaining
   local takes = missing * MINUTE / seen.limit
-  if math.abs(seen.reset - takes) > 0.01 + 0.02 * takes + 2 * MINUTE / seen.limit then
+  if math.abs(seen.reset - takes) > 0.01 + 0.02 * takes + MINUTE / seen.limit then
     gate.agreed = 0
   elseif (0 < missing and missing <= seen.limit / 2) or gate.agreed >= EVIDENCE then
     gate.agreed = gate.agreed + 1
@@ -89,8 +110,13 @@ local function gate_learn(gate, seen, call, rate, burst, limit)
     local ceiling = math.max(seen.remaining, burst)
     if limit then ceiling = math.min(ceiling, limit) end
     gate.most = fresh(gate) and math.max(gate.most, ceiling) or ceiling
+    turn(gate, now)
     gate.told = now
-    level = math.max(math.min(level, gate.most), seen.remaining - call.after - call.ahead)
+    gate.left = call.age <= TRANSIT and seen.remaining - gate.lately - gate.before or 0
+    gate.widest = math.max(gate.widest, seen.remaining)
+    gate.whole = limit ~= nil and gate.widest >= WHOLE * limit and seen.limit == limit
+    local unsent = rate * math.max(0, gate.at - now)
+    level = math.max(math.min(level, gate.most), seen.remaining - call.after - call.ahead - unsent)
   end
   local refilled = rate * call.age
   if gate.agreed >= EVIDENCE and fresh(gate) then refilled = 0 end
@@ -104,4 +130,5 @@ end
 
 local function distrust(gate)
   gate.told, gate.trust, gate.good_until, gate.agreed = -FULL, now + FRESH, -FULL, 0
+  gate.widest = 0
 end

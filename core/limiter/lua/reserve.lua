@@ -89,13 +89,18 @@ local function opening(account, known, cost)
   local gate_at, gate_why = gated(state, known, cost)
   if gate_at > log_at then log_at, log_why = gate_at, gate_why end
   if log_at > at then at, why = log_at, log_why end
-  local careful = not known.rpm or state.found or not fresh(state.requests)
+  local gate = state.requests
+  local careful = not known.rpm or state.found or not fresh(gate)
+    or (gate.whole and gate.agreed < EVIDENCE)
   return {at, why, true, careful and math.min(horizon, CAREFUL) or horizon}
 end
 
 local function take(account, known, cost, moment, call_id)
   local state = account.state
   local rate, ahead, ahead_tokens = pace_rpm(state, known.rpm) / MINUTE, state.flying, state.flying_tokens
+  if ahead == 0 then
+    state.requests.lowest, state.tokens.lowest, state.daily.lowest = FULL, FULL, FULL
+  end
   local busy = moment - state.last <= 2 * cost.requests / rate
   gate_take(state.requests, moment, cost.requests, rate, 1)
   rate = token_rate(state, known.tpm)

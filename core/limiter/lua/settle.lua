@@ -32,8 +32,7 @@ local function tell()
   return daily
 end
 
-local function learn()
-  local daily = tell()
+local function learn(daily)
   local age = math.max(0, now - stamp.at)
   local call = {amount = 1, after = 0, ahead = stamp.ahead, age = age}
   local token_call = {amount = cost.tokens, after = 0, ahead = stamp.ahead_tokens, age = age}
@@ -74,7 +73,10 @@ if stamp.at >= state.until_ then
   state.on_trial = state.on_trial and rest ~= nil
   if stamp.busy and known then rise(state, state.rpm) end
 end
-learn()
+local daily = tell()
+learn(daily)
+word_end(daily and state.daily or state.requests, requests.remaining, state.flying == 0)
+word_end(state.tokens, tokens.remaining, state.flying == 0)
 if rest and penalize(state, rest, tonumber(ARGV[21]), ARGV[22]) then
   crowd_cut(state.crowd, stamp.granted, state.granted)
 end

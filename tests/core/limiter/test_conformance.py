@@ -83,7 +83,8 @@ async def test_what_is_under_way_is_not_in_what_remains(bench: Bench) -> None:
 
     delays = [(await bench.grant(horizon=10)).delay_s for _ in range(15)]
 
-    assert delays == [0] * 15
+    assert delays[:10] == [0] * 10
+    assert max(delays) <= 0.05  # when the last of those under way has left
     await bench.wait()
 
 

@@ -79,11 +79,38 @@ def test_what_remained_is_there_until_it_is_used() -> None:
 
 def test_what_surely_remains_may_go_whatever_the_level_says() -> None:
     gate = Gate()
-    learn(gate, 0.0, 40, 60.0)
-    learn(gate, 1.0, 38, 59.0, Counted(1, 30, 1, 1.0))
+    learn(gate, 0.0, 590, 60.0)
+    learn(gate, 1.0, 588, 59.0, Counted(1, 500, 1, 1.0))
 
-    assert gate.sure == 38
-    assert gate.opens(1.0, 38, RATE, 1.0) == 1.0
+    assert gate.sure == 588
+    assert gate.opens(1.0, 588, RATE, 1.0) == 1.0
+
+
+def test_a_window_empties_as_the_log_says_not_evenly() -> None:
+    gate = Gate()
+    learn(gate, 0.0, 599, 60.0)
+    gate.take(0.0, 0.0, 599, RATE, 1.0)
+    learn(gate, 60.0, 90, 60.0, Counted(1, 60, 30, 0.1))
+
+    assert gate.opens(60.0, 1, RATE, 1.0) == 60.0
+
+
+def test_a_slow_reply_does_not_tell_how_a_window_empties() -> None:
+    gate = Gate()
+    learn(gate, 0.0, 599, 60.0)
+    gate.take(0.0, 0.0, 599, RATE, 1.0)
+    learn(gate, 60.0, 90, 60.0, Counted(1, 90, 30, 5.0))
+
+    assert gate.left == 0
+
+
+def test_what_was_left_when_nothing_was_under_way_any_more_is_sure() -> None:
+    word = Word()
+    word.begin()
+    for remaining, alone in ((8, False), (3, False), (5, True)):
+        word.end(remaining, alone=alone)
+
+    assert word.sure == 3
 
 
 def test_calls_on_their_way_are_not_in_what_remained() -> None:
