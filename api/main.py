@@ -22,10 +22,11 @@ from api.routes import (
     models,
     runs,
     specs,
+    team,
     templates,
 )
 from api.schemas.problem import problems
-from core import __version__, keys, logs
+from core import __version__, keys, logs, teams
 from core.db import Database, utc_now
 from core.providers.client import ProviderClient
 from core.settings import Settings, get_settings
@@ -43,6 +44,7 @@ CLOSED = (
     attempts.router,
     metrics.router,
     analyses.router,
+    team.router,
 )
 """Under /v1, for holders of a key."""
 
@@ -112,3 +114,4 @@ def _prepare(database: Database, settings: Settings) -> None:
         if settings.admin_key is not None:
             keys.register(session, keys.ADMIN, settings.admin_key.get_secret_value(), now=now)
         install_builtin(session, now=now)
+        teams.ensure_default(session)

@@ -20,7 +20,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from api.main import create_app
-from core import closing
+from core import closing, teams
 from core.db import Base, Database, utc_now
 from core.keys import ADMIN_FILE
 from core.rules.profiles import Profile
@@ -88,7 +88,8 @@ def fill(session: Session, samples: int) -> None:
     )
     session.add_all([dataset, model, template])
     session.flush()
-    job = Job(dataset_id=dataset.id, submission={"tags": {}}, quote={})
+    team = teams.ensure_default(session)
+    job = Job(team_id=team.id, dataset_id=dataset.id, submission={"tags": {}}, quote={})
     session.add(job)
     session.flush()
     rng = np.random.default_rng(0)

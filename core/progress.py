@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from core import batches
 from core.rules import batches as rules
+from core.rules.budgets import Tally
 from core.rules.specs import DatasetSpec
 from core.rules.states import Status
-from core.tables import Batch, Dataset, Job, Model, Run
+from core.tables import Batch, Dataset, Job, JobSpend, Model, Run
 from core.vocabulary import Dispatch
 
 COUNTS = (
@@ -52,6 +53,8 @@ class JobDetail:
     runs: Sequence[RunDetail]
     batches: Sequence[Batch]
     """Those under way, the oldest first."""
+    spent: Tally
+    """What it has spent, as its budget counts it."""
 
 
 def of_runs(session: Session, found: Sequence[Run]) -> list[RunDetail]:
@@ -89,10 +92,23 @@ def of_jobs(session: Session, found: Sequence[Job]) -> list[JobDetail]:
         if detail.run.job_id is not None:
             by_job[detail.run.job_id].append(detail)
     open_batches = batches.open_of(session, [job.id for job in found])
+    spent = _spent(session, [job.id for job in found])
     return [
-        JobDetail(job, by_job[job.id][0].dataset, by_job[job.id], open_batches[job.id])
+        JobDetail(
+            job,
+            by_job[job.id][0].dataset,
+            by_job[job.id],
+            open_batches[job.id],
+            spent.get(job.id, Tally()),
+        )
         for job in found
     ]
+
+
+def _spent(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, Tally]:
+    """Return what some jobs have spent; those that have made no call are left out."""
+    found = session.scalars(select(JobSpend).where(JobSpend.job_id.in_(job_ids)))
+    return {spend.job_id: spend.tally for spend in found}
 
 
 def total(runs: Iterable[RunDetail], name: str) -> int:

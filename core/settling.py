@@ -18,6 +18,7 @@ from core.rules.classes import rank
 from core.rules.readings import Answer
 from core.rules.states import UNSENT, RequestState, Status
 from core.rules.strategy import BREAKER, Child, Verdict
+from core.spending import Books
 from core.tables import Prediction, Request, Run
 from core.vocabulary import Outcome, Result
 
@@ -84,14 +85,16 @@ class Totals:
     reason: str | None = None
 
 
-def settle_all(session: Session, settlements: Sequence[Settlement]) -> dict[UUID, str]:
+def settle_all(
+    session: Session, settlements: Sequence[Settlement], books: Books
+) -> dict[UUID, str]:
     """Store raw replies, predictions and what follows, for many requests at once.
 
     A settlement whose lease was lost meanwhile keeps its raw reply and its price and changes
     nothing else: another worker has the request now. Returns the runs whose breaker tripped and
     why, for `jobs.stop` in a transaction of its own: a job is locked before its runs, never after.
     """
-    attempts.record_all(session, [s.heard for s in settlements if s.heard])
+    attempts.record_all(session, [s.heard for s in settlements if s.heard], books)
     held = _held(session, settlements)
     totals: defaultdict[UUID, Totals] = defaultdict(Totals)
     for s in settlements:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import closing, quotes
+from core import closing, quotes, teams
 from core.rules.classes import Classes, rank
 from core.rules.profiles import Profiler
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
@@ -140,6 +140,7 @@ def job(
     quoted = quotes.quote(session, of, planned, priority=priority, now=created_at)
     made = Job(
         id=job_id,
+        team_id=teams.ensure_default(session).id,
         dataset_id=of.id,
         submission=body.model_dump(mode="json"),
         quote=quoted.model_dump(mode="json"),

@@ -5,14 +5,16 @@ import threading
 import time
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
+from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
 from core import attempts, jobs, runs, settling
-from core.attempts import Opened, Opening
+from core.attempts import OpenedOrNot, Opening
 from core.db import Database, utc_now
 from core.settling import Settlement
+from core.spending import Books
 
 log = structlog.get_logger()
 
@@ -24,7 +26,7 @@ RETRY_S = 1.0
 """Between tries while the database is away: what was paid for must be stored."""
 
 Write = Opening | Settlement
-Awaited = tuple[Write, asyncio.Future[Opened | None]]
+Awaited = tuple[Write, asyncio.Future[OpenedOrNot]]
 
 
 class Writer:
@@ -37,12 +39,12 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
-    def write(self, item: Write) -> asyncio.Future[Opened | None]:
+    def write(self, item: Write) -> asyncio.Future[OpenedOrNot]:
         """Queue a write; the future ends when it is committed.
 
-        Of an opening it gives the attempt, or None when the request may not be sent any more.
+        Of an opening it gives the attempt, or what keeps it from being sent.
         """
-        future: asyncio.Future[Opened | None] = self._loop.create_future()
+        future: asyncio.Future[OpenedOrNot] = self._loop.create_future()
         self._queue.put((item, future))
         return future
 
@@ -94,12 +96,12 @@ class Writer:
             return
         self._tell(group, results)
 
-    def _tell(self, group: Sequence[Awaited], results: Sequence[Opened | Exception | None]) -> None:
+    def _tell(self, group: Sequence[Awaited], results: Sequence[OpenedOrNot | Exception]) -> None:
         """End the futures of a group, in one step on their loop."""
         futures = [future for _, future in group]
         self._loop.call_soon_threadsafe(_end, futures, results)
 
-    def _transact(self, items: Sequence[Write]) -> list[Opened | None]:
+    def _transact(self, items: Sequence[Write]) -> list[OpenedOrNot]:
         """Commit some writes, however long the database is away."""
         while True:
             try:
@@ -108,25 +110,28 @@ class Writer:
                 log.warning("database away; trying again", error=str(error.orig))
                 time.sleep(RETRY_S)
 
-    def _once(self, items: Sequence[Write]) -> list[Opened | None]:
-        """Commit some writes, and stop the runs whose breaker they trip."""
+    def _once(self, items: Sequence[Write]) -> list[OpenedOrNot]:
+        """Commit some writes; stop runs whose breaker trips, or that can afford no more calls."""
         settlements = [item for item in items if isinstance(item, Settlement)]
         openings = [item for item in items if isinstance(item, Opening)]
-        tripped = {}
+        tripped: dict[UUID, str] = {}
         with self._database.write.begin() as session:
             runs.hold(session, {item.request.run_id for item in items})
-            if settlements:
-                tripped = settling.settle_all(session, settlements)
-            opened = iter(attempts.open_all(session, openings) if openings else [])
+            with Books(session) as books:
+                if settlements:
+                    tripped = settling.settle_all(session, settlements, books)
+                ends = attempts.open_all(session, openings, books) if openings else []
+        tripped |= attempts.out_of_budget(openings, ends)
         for run_id, reason in tripped.items():
             with self._database.write.begin() as session:
                 jobs.stop(session, run_id, reason, now=utc_now())
+        opened = iter(ends)
         return [next(opened) if isinstance(item, Opening) else None for item in items]
 
 
 def _end(
-    futures: Sequence[asyncio.Future[Opened | None]],
-    results: Sequence[Opened | Exception | None],
+    futures: Sequence[asyncio.Future[OpenedOrNot]],
+    results: Sequence[OpenedOrNot | Exception],
 ) -> None:
     """End the futures that are still waited for; a stop cuts calls off."""
     for future, result in zip(futures, results, strict=True):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Header, Request, Response, status
 from api.deps import DatabaseDep, NudgeDep, PageDep
 from api.schemas.base import Page
 from api.schemas.batches import BatchOut
+from api.schemas.budgets import BudgetChange
 from api.schemas.problem import problems
 from api.schemas.work import EXAMPLE, JobOut
 from core import batches, jobs, progress
@@ -78,6 +79,14 @@ def list_batches(job_id: UUID, database: DatabaseDep, page: PageDep) -> Page[Bat
         job = jobs.get(session, job_id)
         found = batches.page(session, job.id, after=page.after, limit=page.limit)
     return Page.of(found, BatchOut.of)
+
+
+@router.patch("/{job_id}", summary="Change a job's budget", responses=problems(404))
+def change_job(job_id: UUID, body: BudgetChange, database: DatabaseDep) -> JobOut:
+    """Raise, lower or lift what the job may spend; what is paused stays so until it is resumed."""
+    with database.write.begin() as session:
+        jobs.set_budget(session, job_id, body.given())
+    return _shown(database, job_id)
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", responses=problems(404, 409))

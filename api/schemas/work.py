@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.batches import BatchOut
+from api.schemas.budgets import BudgetOut
 from api.schemas.quotes import AgainstQuote
-from core import datasets
+from core import budgets, datasets
 from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
 from core.rules.money import dollars
 from core.rules.quotes import Quote
@@ -139,6 +140,7 @@ class JobOut(BaseModel):
     progress: Progress
     eta_seconds: float | None = Field(description="null: no pace is known")
     cost: Cost
+    budget: BudgetOut
     quote: Quote = Field(description="As it was when the job was submitted")
     against_quote: AgainstQuote
     reason: str | None = Field(description="Why it is paused or failed")
@@ -164,6 +166,7 @@ class JobOut(BaseModel):
             progress=Progress.of(runs),
             eta_seconds=eta_seconds(runs, detail.batches, now=now),
             cost=Cost.of(runs),
+            budget=BudgetOut.of(budgets.of_job(job), detail.spent, total(runs, "cost_nano")),
             quote=quote,
             against_quote=AgainstQuote.of(job, quote, runs),
             reason=reasons[0] if reasons else None,

@@ -3,6 +3,7 @@
 from core.tables.batches import Batch
 from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
+from core.tables.teams import JobSpend, Team, TeamSpend
 from core.tables.work import Job, Request, Run
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Batch",
     "Dataset",
     "Job",
+    "JobSpend",
     "KeptAnswer",
     "Model",
     "Prediction",
@@ -18,5 +20,7 @@ __all__ = [
     "Run",
     "Sample",
     "Score",
+    "Team",
+    "TeamSpend",
     "Template",
 ]

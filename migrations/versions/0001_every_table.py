@@ -91,6 +91,19 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "teams",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("monthly_budget_nano", sa.BigInteger(), nullable=True),
+        sa.Column("monthly_budget_requests", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("monthly_budget_nano >= 0", name=op.f("ck_teams_dollars_not_negative")),
+        sa.CheckConstraint(
+            "monthly_budget_requests >= 0", name=op.f("ck_teams_requests_not_negative")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_teams")),
+        sa.UniqueConstraint("name", name=op.f("uq_teams_name")),
+    )
+    op.create_table(
         "templates",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -141,6 +154,7 @@ def upgrade() -> None:
     op.create_table(
         "jobs",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
         sa.Column("submission", sa.JSON(), nullable=False),
         sa.Column("quote", sa.JSON(), nullable=False),
@@ -161,6 +175,8 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("budget_nano", sa.BigInteger(), nullable=True),
+        sa.Column("budget_requests", sa.BigInteger(), nullable=True),
         sa.Column("idempotency_key", sa.String(length=255), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
@@ -169,7 +185,12 @@ def upgrade() -> None:
             "(status IN ('cancelled', 'completed', 'failed')) = (finished_at IS NOT NULL)",
             name=op.f("ck_jobs_finished_at_iff_ended"),
         ),
+        sa.CheckConstraint("budget_nano >= 0", name=op.f("ck_jobs_budget_not_negative")),
+        sa.CheckConstraint(
+            "budget_requests >= 0", name=op.f("ck_jobs_budget_requests_not_negative")
+        ),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_jobs_dataset_id")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_jobs_team_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_jobs_idempotency_key")),
     )
@@ -194,6 +215,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_samples")),
         sa.UniqueConstraint("dataset_id", "name", name=op.f("uq_samples_dataset_id_name")),
+    )
+    op.create_table(
+        "team_spend",
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("spent_nano", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_team_spend_team_id")),
+        sa.PrimaryKeyConstraint("team_id", "month", name=op.f("pk_team_spend")),
     )
     op.create_table(
         "batches",
@@ -297,6 +328,15 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "job_spend",
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("spent_nano", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_spend_job_id")),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_job_spend")),
+    )
+    op.create_table(
         "runs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -358,6 +398,7 @@ def upgrade() -> None:
         sa.Column("planned", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rests_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("rejections", sa.Integer(), nullable=False),
         sa.Column("samples", sa.Integer(), nullable=False),
         sa.Column("answered", sa.Integer(), nullable=False),
@@ -556,6 +597,7 @@ def upgrade() -> None:
         sa.Column("prompt_tokens", sa.Integer(), nullable=True),
         sa.Column("completion_tokens", sa.Integer(), nullable=True),
         sa.Column("cost_nano", sa.BigInteger(), nullable=True),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "(result = 'sent') = (finished_at IS NULL)",
             name=op.f("ck_attempts_finished_at_iff_heard"),
@@ -684,6 +726,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_runs_job_id"))
 
     op.drop_table("runs")
+    op.drop_table("job_spend")
     with op.batch_alter_table("batches", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_batches_filling",
@@ -698,12 +741,14 @@ def downgrade() -> None:
         )
 
     op.drop_table("batches")
+    op.drop_table("team_spend")
     op.drop_table("samples")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_jobs_created_at"))
 
     op.drop_table("jobs")
     op.drop_table("templates")
+    op.drop_table("teams")
     with op.batch_alter_table("models", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_models_name_in_use",
