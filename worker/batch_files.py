@@ -23,7 +23,7 @@ from core.settling import Settlement
 from core.spending import Books
 from core.vocabulary import Result
 from worker.contexts import inputs_of, of_run
-from worker.held import Held, Interrupted
+from worker.held import PART, READY, Held, Interrupted
 
 CHUNK = 64
 """Requests leased at once."""
@@ -33,7 +33,6 @@ FRAME_BYTES = 128
 """More than a line holds beside its body."""
 MEGABYTE = 1_000_000
 CHANGED = "the model was changed before the file was sent"
-READY, PART = "jsonl", "part"
 
 
 @dataclass(frozen=True)

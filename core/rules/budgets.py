@@ -125,7 +125,7 @@ def check_prices(names: Sequence[str], whose: str) -> None:
     if names:
         raise InvalidInput(
             f"{whose} budget in dollars cannot hold a model without prices: set those of"
-            f" {', '.join(names)} with PATCH /v1/models/{{name}} or `gerbench models edit`, to 0"
+            f" {', '.join(names)} with PATCH /v1/models/{{name}} or `gerbench models change`, to 0"
             " where calls are free, or bound the number of requests instead"
         )
 
@@ -143,7 +143,7 @@ def why(budget: Budget, tally: Tally, most: int | None, *, whose: str, how: str)
             f"{whose} of {budget.requests:,} requests reached: {tally.attempts:,} were sent; {how}"
         )
     if most is None:
-        return f"the model has no prices, so {whose} in dollars cannot hold it; set them, or {how}"
+        return f"the model has no prices, so no {whose} in dollars can hold it; set them, or {how}"
     return (
         f"{whose} of {money(budget.nano or 0)} reached: {money(tally.spent)} spent,"
         f" the next call may cost {money(most)}; {how}"

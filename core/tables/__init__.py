@@ -5,6 +5,7 @@ from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
 from core.tables.teams import JobSpend, Team, TeamSpend
 from core.tables.work import Job, Request, Run
+from core.tables.workers import Standing, Worker
 
 __all__ = [
     "ApiKey",
@@ -20,7 +21,9 @@ __all__ = [
     "Run",
     "Sample",
     "Score",
+    "Standing",
     "Team",
     "TeamSpend",
     "Template",
+    "Worker",
 ]

@@ -95,6 +95,10 @@ class Run(Base):
     finished_at: Mapped[datetime | None]
     rests_until: Mapped[datetime | None]
     """Nothing of it is leased before: it waits for what is reserved of its budget to come back."""
+    moved_at: Mapped[datetime | None]
+    """When it last moved on: was planned or set going, or its model spoke."""
+    faulty_since: Mapped[datetime | None]
+    """The first fault of the provider since its model last spoke."""
     rejections: Mapped[int] = mapped_column(default=0)
     """Requests rejected in a row; the breaker's count."""
 
