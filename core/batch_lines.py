@@ -38,6 +38,7 @@ def take(session: Session, batch: Batch, *, slots: int, now: datetime) -> list[L
             Run.job_id == batch.job_id,
             Run.model_id == batch.model_id,
             Run.status == Status.RUNNING,
+            Run.canary_passed_at.is_not(None),
             or_(Run.rests_until.is_(None), Run.rests_until <= now),
             Request.state == RequestState.WAITING,
             Request.not_before <= now,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core import budgets, runs
+from core import budgets, canaries, runs
 from core.drafts import draft
 from core.errors import KeyReused, NotFound
 from core.paging import Key, Slice, fetch
@@ -176,8 +176,15 @@ def follow(session: Session, job_id: UUID, *, now: datetime) -> None:
 
 
 def stop(session: Session, run_id: UUID, reason: str, *, now: datetime) -> None:
-    """Pause a run for a reason that only a person can remove."""
+    """Pause a run, and those that wait for its canary, for what only a person can remove."""
     job_id = owner(runs.get(session, run_id))
     lock(session, job_id)
-    if runs.move(session, run_id, Status.PAUSED, reason=reason, now=now):
+    stopping = [run_id, *canaries.stopped_with(session, run_id)]
+    if any([runs.move(session, run, Status.PAUSED, reason=reason, now=now) for run in stopping]):
         follow(session, job_id, now=now)
+
+
+def canary_passed(session: Session, run_id: UUID, *, now: datetime) -> None:
+    """Let the calls go of a run whose canary has passed, and of those that waited for it."""
+    lock(session, owner(runs.get(session, run_id)))
+    canaries.passed(session, run_id, now=now)

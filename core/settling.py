@@ -14,6 +14,7 @@ from core import attempts
 from core.attempts import Heard
 from core.db import table
 from core.leases import Leased
+from core.rules.canaries import Canary
 from core.rules.classes import rank
 from core.rules.readings import Answer
 from core.rules.stalls import DOWN, SPOKE
@@ -83,6 +84,8 @@ class Settlement:
     """The labels that are right for each sample, in slot order; needed where there are answers."""
     heard: Heard | None = None
     """None when nothing was sent, or nobody heard the end."""
+    canary: Canary = Canary.OPEN
+    """What a canary came to; of other requests always open."""
 
 
 @dataclass

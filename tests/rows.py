@@ -116,6 +116,7 @@ def job(
     batch_size: int = 4,
     priority: int = 0,
     created_at: datetime = NOW,
+    canary_passed_at: datetime | None = NOW,
 ) -> Job:
     body = Submission(dataset=of.name, models=(by.name,), priority=priority)
     condition = Condition(modality=Modality.TEXT, template="plain@1")
@@ -134,6 +135,7 @@ def job(
             samples=of.sample_count,
             status=Status.QUEUED,
             created_at=created_at,
+            canary_passed_at=canary_passed_at,
         )
         for number in range(runs)
     ]

@@ -13,10 +13,12 @@ from core.leases import Leased
 from core.limiter.interface import Grant, NeverFits
 from core.prompts import RunContext, SampleInput, write
 from core.providers.body import Body
+from core.rules.canaries import Canary, of_call, reason_of
 from core.rules.money import cost_nano
 from core.rules.readings import Exchange, Reading
 from core.rules.replies import understand
 from core.rules.specs import CredentialRef
+from core.rules.states import RequestState
 from core.rules.strategy import Verdict, decide
 from core.rules.tokens import estimate
 from core.rules.work import request_cost
@@ -140,6 +142,11 @@ class Call:
             cost = cost_nano(self.turnstile.model.prices, reading.usage)
             heard = Heard(opened.id, exchange, reading, cost, now)
         verdict, reason = self._judge(reading)
+        proved = Canary.OPEN
+        if self.request.canary and sent is not None:
+            proved = of_call(reading.result, full=not self.request.is_part)
+        if proved is Canary.FAILED:
+            verdict, reason = self._held_back(reading, verdict)
         settlement = Settlement(
             self.request,
             engine.owner,
@@ -148,8 +155,15 @@ class Call:
             reason,
             [self.context.classes.right(s.target, s.number) for s in self.samples],
             heard,
+            proved,
         )
         await engine.writer.write(settlement)
+
+    def _held_back(self, reading: Reading, verdict: Verdict) -> tuple[Verdict, str]:
+        """Return what becomes of a canary that failed: its samples are not lost by it."""
+        reason = reason_of(reading.result, len(self.samples), reading.reason)
+        rejected = reading.result is Result.REJECTED
+        return (Verdict(RequestState.DUE) if rejected else verdict), reason
 
     def _judge(self, reading: Reading) -> tuple[Verdict, str | None]:
         """Return what becomes of the request, and why where it is no plain answer."""

@@ -22,7 +22,7 @@ from core.settling import Settlement
 from worker.call import Built, Call
 from worker.contexts import inputs_of, of_run
 from worker.engine import Engine
-from worker.turnstile import GivenBack, Turnstile
+from worker.turnstile import GivenBack, Turnstile, within
 from worker.upkeep import tidy
 
 log = structlog.get_logger()
@@ -68,6 +68,8 @@ class Slice:
         self._lasts = timedelta(seconds=model.timeout_s + SLICE_S) + LEASE_MARGIN
         self._flow = engine.flows[model_id]
         self._tasks: set[asyncio.Task[None]] = set()
+        self._look = asyncio.Event()
+        """Set when there may be more to lease before the next look."""
 
     async def run(self) -> bool:
         """Lease and send until the time is over or nothing is due; tell whether nothing is."""
@@ -85,7 +87,8 @@ class Slice:
             for group in _groups(leased):
                 self._begin(self._prepare(group))
             if not leased:
-                await asyncio.sleep(LOOK_S)
+                await within(self._look, LOOK_S)
+                self._look.clear()
             elif len(leased) == room:
                 await self._wake_others()
         return False
@@ -170,6 +173,8 @@ class Slice:
             await self._give_back(call, given.wait_s)
         except Exception:
             log.exception("call failed", request=call.request.id, run=str(call.request.run_id))
+        if call.request.canary:
+            self._look.set()
 
     async def _give_back(self, call: Call, wait_s: float) -> None:
         """Return a request that was not sent to the queue; no attempt counts."""

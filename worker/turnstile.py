@@ -129,7 +129,7 @@ class Turnstile:
         """Return when so few calls wait, at the latest after so many seconds."""
         self._thin = waiting
         self._thinned.clear()
-        await _within(self._thinned, seconds)
+        await within(self._thinned, seconds)
 
     async def enter(self, tokens: int) -> Grant:
         """Return room for a call of so many tokens, once it has come.
@@ -191,7 +191,7 @@ class Turnstile:
             self._rest(wait)
         else:
             self._freed.clear()
-            await _within(self._freed, min(wait, left))
+            await within(self._freed, min(wait, left))
         return wait
 
     async def _reserve(self, costs: list[Cost]) -> Reserved:
@@ -274,7 +274,7 @@ class Turnstile:
                 jobs.stop(session, run_id, reason, now=utc_now())
 
 
-async def _within(event: asyncio.Event, seconds: float) -> None:
+async def within(event: asyncio.Event, seconds: float) -> None:
     """Wait for an event, at most so long."""
     try:
         async with asyncio.timeout(seconds):

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from core import attempts, jobs, runs, settling
 from core.attempts import OpenedOrNot, Opening
 from core.db import Database, utc_now
+from core.rules.canaries import Canary
 from core.settling import Settlement
 from core.spending import Books
 
@@ -122,6 +123,13 @@ class Writer:
                     tripped = settling.settle_all(session, settlements, books)
                 ends = attempts.open_all(session, openings, books) if openings else []
         tripped |= attempts.out_of_budget(openings, ends)
+        tripped |= {
+            s.request.run_id: s.reason or "" for s in settlements if s.canary is Canary.FAILED
+        }
+        for s in settlements:
+            if s.canary is Canary.PASSED:
+                with self._database.write.begin() as session:
+                    jobs.canary_passed(session, s.request.run_id, now=utc_now())
         for run_id, reason in tripped.items():
             with self._database.write.begin() as session:
                 jobs.stop(session, run_id, reason, now=utc_now())

@@ -107,6 +107,9 @@ class RunOut(BaseModel):
     stalled: StallOut | None
     created_at: datetime
     started_at: datetime | None
+    canary_passed_at: datetime | None = Field(
+        description="When a call of its job to its model first got through; until then one goes out"
+    )
     finished_at: datetime | None
     progress: Progress
     cost: Cost
@@ -133,6 +136,7 @@ class RunOut(BaseModel):
             stalled=stall and StallOut.model_validate(stall),
             created_at=run.created_at,
             started_at=run.started_at,
+            canary_passed_at=run.canary_passed_at,
             finished_at=run.finished_at,
             progress=Progress.of([detail]),
             cost=Cost.of([detail]),

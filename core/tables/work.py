@@ -93,6 +93,8 @@ class Run(Base):
     """Samples whose requests are in the queue; planning goes on from here after a crash."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    canary_passed_at: Mapped[datetime | None]
+    """When a call of its job to its model first got through; until then one at a time goes out."""
     rests_until: Mapped[datetime | None]
     """Nothing of it is leased before: it waits for what is reserved of its budget to come back."""
     moved_at: Mapped[datetime | None]
