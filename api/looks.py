@@ -1,7 +1,7 @@
 """Looks at the database for live streams: what they find, and what of it is new."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from time import monotonic
 from uuid import UUID
@@ -26,7 +26,8 @@ from core.rules.speed import Speed, Totals, Window, together
 from core.rules.states import ENDED
 from core.tables import Attempt, Run
 
-PASSING = {"eta_seconds", "speed"}
+ETA = {"eta", "eta_seconds"}
+PASSING = {*ETA, "speed"}
 """Fields that differ from look to look while nothing happens."""
 
 
@@ -55,22 +56,24 @@ def _totals(run: Run, at: float) -> Totals:
 class JobLook:
     """Looks at one job."""
 
-    def __init__(self, database: Database, job_id: UUID) -> None:
+    def __init__(self, database: Database, job_id: UUID, *, patience: timedelta) -> None:
         self._database = database
         self._job_id = job_id
+        self._patience = patience
         self._speeds = Speeds()
         self._errors: list[Attempt] = []
         self._before: JobEvent | None = None
 
     def __call__(self) -> Frame:
         """Return the job as it is now. Raises NotFound."""
+        at = utc_now()
         with self._database.read() as session:
-            detail = watching.job(session, self._job_id)
+            detail = watching.job(session, self._job_id, patience=self._patience, now=at)
             run_ids = [d.run.id for d in detail.runs]
             full = len(self._errors) == watching.LATEST
             floor = self._errors[-1].id if full else 0
             self._errors = watching.errors(session, run_ids, floor=floor)
-        now, before = self._shown(detail, now=utc_now()), self._before
+        now, before = self._shown(detail, now=at), self._before
         self._before = now
         frame_id = _digest(now)
         end = None
@@ -91,7 +94,10 @@ class JobLook:
             **JobState.fields_of(detail, now=now),
             whole=True,
             speed=_out(together(speeds.values())),
-            runs=[RunEvent.of(d, speed=_out(speeds[d.run.id])) for d in detail.runs],
+            runs=[
+                RunEvent.of(d, detail.stalls.get(d.run.id), speed=_out(speeds[d.run.id]))
+                for d in detail.runs
+            ],
             errors=[ErrorOut.of(attempt) for attempt in self._errors],
         )
 
@@ -99,18 +105,19 @@ class JobLook:
 class JobsLook:
     """Looks at the jobs that are under way."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, patience: timedelta) -> None:
         self._database = database
+        self._patience = patience
         self._speeds = Speeds()
         self._before: dict[UUID, JobLine] | None = None
 
     def __call__(self) -> Frame:
         """Return the jobs as they are now."""
-        followed = self._before or {}
+        followed, now = self._before or {}, utc_now()
         with self._database.read() as session:
-            details = watching.under_way(session, followed)
+            details = watching.under_way(session, followed, patience=self._patience, now=now)
         speeds = self._speeds.after(d.run for detail in details for d in detail.runs)
-        now, lines = utc_now(), []
+        lines = []
         for detail in details:
             speed = _out(together(speeds[d.run.id] for d in detail.runs))
             lines.append(JobLine(**JobState.fields_of(detail, now=now), speed=speed))
@@ -140,7 +147,7 @@ def _differs(now: BaseModel, before: BaseModel | None) -> bool:
     """Tell whether more than the time to go is different."""
     if before is None:
         return True
-    names = type(now).model_fields.keys() - {"eta_seconds"}
+    names = type(now).model_fields.keys() - ETA
     return any(getattr(now, name) != getattr(before, name) for name in names)
 
 

@@ -29,6 +29,12 @@ class Settings(BaseSettings):
     stream_s: float = Field(
         600.0, gt=0, description="How long a live stream lasts before its client opens it anew"
     )
+    stall_s: float = Field(
+        60.0, gt=0, description="A job in which nothing was answered for so many seconds says why"
+    )
+    metrics_key: SecretStr | None = Field(
+        None, min_length=16, description="A key that opens GET /metrics and nothing else"
+    )
     admin_key: SecretStr | None = Field(
         None, min_length=16, description="The admin's API key; unset: made in `data`/admin.key"
     )
@@ -45,6 +51,11 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{(self.data / 'gerbench.db').absolute()}"
+
+    @property
+    def spool(self) -> Path:
+        """Return the folder of replies that wait for the database to come back."""
+        return self.data / "spool"
 
     @property
     def broker(self) -> str:

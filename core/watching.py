@@ -1,6 +1,7 @@
 """What live streams tell of jobs: read again and again, so every query here is an indexed one."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -26,9 +27,10 @@ SHOWN = (
 )
 
 
-def job(session: Session, job_id: UUID) -> JobDetail:
+def job(session: Session, job_id: UUID, *, patience: timedelta, now: datetime) -> JobDetail:
     """Return a job and its runs. Raises NotFound."""
-    return progress.of_jobs(session, [jobs.get(session, job_id)])[0]
+    found = [jobs.get(session, job_id)]
+    return progress.of_jobs(session, found, patience=patience, now=now)[0]
 
 
 def errors(
@@ -50,11 +52,16 @@ def errors(
 
 
 def under_way(
-    session: Session, followed: Collection[UUID] = (), *, limit: int = UNDER_WAY
+    session: Session,
+    followed: Collection[UUID] = (),
+    *,
+    patience: timedelta,
+    now: datetime,
+    limit: int = UNDER_WAY,
 ) -> list[JobDetail]:
     """Return the latest jobs that have not ended, and those of `followed` that have."""
     query = select(Job).order_by(Job.created_at.desc(), Job.id.desc())
     moving = session.scalars(query.where(Job.finished_at.is_(None)).limit(limit)).all()
     gone = set(followed) - {job.id for job in moving}
     ended = session.scalars(query.where(Job.id.in_(gone), Job.finished_at.is_not(None))).all()
-    return progress.of_jobs(session, [*moving, *ended])
+    return progress.of_jobs(session, [*moving, *ended], patience=patience, now=now)

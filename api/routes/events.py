@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response, status
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import DatabaseDep, SettingsDep
+from api.deps import DatabaseDep, PatienceDep, SettingsDep
 from api.feeds import Feed, Feeds
 from api.looks import JobLook, JobsLook
 from api.schemas.events import EndEvent, JobEvent, JobsEvent
@@ -74,11 +74,12 @@ async def watch_job(
     database: DatabaseDep,
     feeds: FeedsDep,
     settings: SettingsDep,
+    patience: PatienceDep,
     last_event_id: LastEventId = None,
 ) -> Response:
     """Tell how a job is, then what changes, at most twice a second, until it has ended."""
     await run_in_threadpool(_require, database, job_id)
-    feed = feeds.of(("job", job_id), partial(JobLook, database, job_id))
+    feed = feeds.of(("job", job_id), partial(JobLook, database, job_id, patience=patience))
     frame = await feed.first()
     if frame.end is not None and frame.id == last_event_id:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
@@ -95,10 +96,11 @@ async def watch_jobs(
     database: DatabaseDep,
     feeds: FeedsDep,
     settings: SettingsDep,
+    patience: PatienceDep,
     last_event_id: LastEventId = None,
 ) -> Response:
     """Tell how the latest 50 jobs under way are, then what changes, at most twice a second."""
-    feed = feeds.of(("jobs", database), partial(JobsLook, database))
+    feed = feeds.of(("jobs", database), partial(JobsLook, database, patience=patience))
     await feed.first()
     return _stream(feed, last_event_id, settings.stream_s)
 

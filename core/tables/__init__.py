@@ -4,6 +4,7 @@ from core.tables.batches import Batch
 from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
 from core.tables.work import Job, Request, Run
+from core.tables.workers import Standing, Worker
 
 __all__ = [
     "ApiKey",
@@ -18,5 +19,7 @@ __all__ = [
     "Run",
     "Sample",
     "Score",
+    "Standing",
     "Template",
+    "Worker",
 ]

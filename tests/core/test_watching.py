@@ -1,6 +1,7 @@
 """What live streams are told, on both databases."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +12,8 @@ from core.rules.states import Status
 from core.tables import Attempt, Job, Run
 from core.vocabulary import Result
 from tests import rows
+
+LOOK: dict[str, Any] = {"patience": timedelta(minutes=1), "now": rows.NOW}
 
 
 def runs_of(session: Session, job: Job) -> list[Run]:
@@ -74,8 +77,8 @@ def test_jobs_under_way_are_the_latest_that_have_not_ended(database: Database) -
         jobs[3].status, jobs[3].finished_at = Status.COMPLETED, rows.NOW
         session.flush()
 
-        found = watching.under_way(session, limit=3)
-        followed = watching.under_way(session, {jobs[3].id, jobs[4].id}, limit=3)
+        found = watching.under_way(session, limit=3, **LOOK)
+        followed = watching.under_way(session, {jobs[3].id, jobs[4].id}, limit=3, **LOOK)
 
     assert [detail.job.id for detail in found] == [jobs[4].id, jobs[2].id, jobs[1].id]
     assert [detail.job.id for detail in followed] == [
