@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api.deps import DatabaseDep, SettingsDep
+from api.deps import SettingsDep, WholeDatabaseDep
 from api.schemas.problem import problems
 from core import __version__, readiness
 from core.db import utc_now
@@ -38,7 +38,7 @@ def get_health() -> Health:
 
 
 @router.get("/ready", summary="Can it work?", responses=problems(503))
-def get_ready(database: DatabaseDep, settings: SettingsDep) -> Ready:
+def get_ready(database: WholeDatabaseDep, settings: SettingsDep) -> Ready:
     """Reach for the database and the broker, and tell how late the queue is."""
     found = readiness.check(database, settings.broker, now=utc_now())
     return Ready(

@@ -1,13 +1,16 @@
 """The tables of the database."""
 
+from core.tables.access import ApiKey, AuditEntry
 from core.tables.batches import Batch
-from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
+from core.tables.inputs import Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
+from core.tables.teams import Team
 from core.tables.work import Job, Request, Run
 
 __all__ = [
     "ApiKey",
     "Attempt",
+    "AuditEntry",
     "Batch",
     "Dataset",
     "Job",
@@ -18,5 +21,6 @@ __all__ = [
     "Run",
     "Sample",
     "Score",
+    "Team",
     "Template",
 ]
