@@ -8,14 +8,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import orjson
+import psutil
 import psycopg
 from redis import Redis
 
+from benchmarks.service import peak_mb
 from core.limiter.redis import PREFIX
 from gerbench.cli.packing import pack
 from gerbench.client import Client, Json, connect, path
@@ -94,8 +97,26 @@ def embedded(folder: Path) -> Iterator[Client]:
             yield client
 
 
+@dataclass(frozen=True)
+class Running:
+    """A distributed service."""
+
+    client: Client
+    workers: tuple[int, ...]
+    """Their process ids."""
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that the workers have used so far."""
+        times = [psutil.Process(pid).cpu_times() for pid in self.workers]
+        return float(sum(used.user + used.system for used in times))
+
+    def peak_mb(self) -> float:
+        """Return the most memory that a worker has held so far."""
+        return max(map(peak_mb, self.workers))
+
+
 @contextmanager
-def distributed(folder: Path, postgres: str, redis: str, workers: int) -> Iterator[Client]:
+def distributed(folder: Path, postgres: str, redis: str, workers: int) -> Iterator[Running]:
     """Run API, clock and workers as processes on PostgreSQL and Redis; leave neither a trace."""
     data, name = folder / "var", f"benchmark_{uuid4().hex[:12]}"
     (folder / "media").mkdir()
@@ -112,8 +133,8 @@ def distributed(folder: Path, postgres: str, redis: str, workers: int) -> Iterat
     try:
         with process("db", "upgrade", log=folder / "db.log", environment=environment) as upgrade:
             upgrade.wait(START_S)
-        with _cluster(folder, data, environment, workers) as client:
-            yield client
+        with _cluster(folder, data, environment, workers) as running:
+            yield running
     finally:
         with psycopg.connect(plain, autocommit=True) as server:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
@@ -122,7 +143,7 @@ def distributed(folder: Path, postgres: str, redis: str, workers: int) -> Iterat
 @contextmanager
 def _cluster(
     folder: Path, data: Path, environment: Mapping[str, str], workers: int
-) -> Iterator[Client]:
+) -> Iterator[Running]:
     """Run the processes of a distributed service."""
     with (
         process("beat", log=folder / "beat.log", environment=environment),
@@ -132,26 +153,26 @@ def _cluster(
             log=folder / "up.log",
             environment=environment,
         ),
-        _workers(folder, environment, workers),
+        _workers(folder, environment, workers) as pids,
     ):
         url = eventually(lambda: (find(data) or {}).get("url"), START_S, "gerbench up --no-worker")
         with Client(str(url), ADMIN_KEY) as client:
-            yield client
+            yield Running(client, pids)
 
 
 @contextmanager
-def _workers(folder: Path, environment: Mapping[str, str], count: int) -> Iterator[None]:
-    """Run some workers, one within the other."""
+def _workers(folder: Path, environment: Mapping[str, str], count: int) -> Iterator[tuple[int, ...]]:
+    """Run some workers, one within the other; yield their process ids."""
     if count == 0:
-        yield
+        yield ()
         return
     log = folder / f"worker-{count}.log"
     with (
-        process("worker", log=log, environment=environment),
-        _workers(folder, environment, count - 1),
+        process("worker", log=log, environment=environment) as worker,
+        _workers(folder, environment, count - 1) as others,
     ):
         eventually(lambda: "worker is ready" in log.read_text(), START_S, "gerbench worker")
-        yield
+        yield (worker.pid, *others)
 
 
 def forget(redis: str, model_id: str) -> None:

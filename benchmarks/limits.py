@@ -154,8 +154,8 @@ def service(case: Case, folder: Path, options: argparse.Namespace) -> Iterator[C
         with cluster.embedded(folder) as client:
             yield client
         return
-    with cluster.distributed(folder, options.postgres, options.redis, case.workers) as client:
-        yield client
+    with cluster.distributed(folder, options.postgres, options.redis, case.workers) as running:
+        yield running.client
 
 
 def run(case: Case, options: argparse.Namespace) -> Course:

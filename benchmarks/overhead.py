@@ -47,7 +47,7 @@ def main() -> None:
             body = {"dataset": "pictures", "models": ["local"], "batch_size": asked.batch}
             for seed in range(asked.rounds):
                 theirs = script(base_url, pictures, asked.batch)
-                ours = run(service.client, [service], seed=seed, **body)
+                ours = run(service.client, service, seed=seed, **body)
                 print(f"script   {theirs}")
                 print(f"service  {ours}")
                 print(

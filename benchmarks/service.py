@@ -36,9 +36,14 @@ class Up:
 
     def peak_mb(self) -> float:
         """Return the most memory that the process has held so far."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1e3
+        return peak_mb(self.pid)
+
+
+def peak_mb(pid: int) -> float:
+    """Return the most memory that a process has held so far, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1e3
 
 
 @contextmanager

@@ -3,16 +3,14 @@
 import json
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
-from benchmarks.service import Up
 from gerbench.cli.packing import pack
 from gerbench.client import Client, Json, path
 
@@ -83,9 +81,19 @@ class Cost:
         return f"{self.rate:6.0f} requests/s  {self.cpu_ms:5.2f} ms CPU  {self.peak_mb:4.0f} MB"
 
 
-def run(client: Client, processes: Sequence[Up], **body: Any) -> Cost:
+class Measured(Protocol):
+    """One process or several."""
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds used so far."""
+
+    def peak_mb(self) -> float:
+        """Return the most memory that one process has held so far."""
+
+
+def run(client: Client, processes: Measured, **body: Any) -> Cost:
     """Run a job to its end; return what it took from its submission to its stored figures."""
-    before = sum(process.cpu_s() for process in processes)
+    before = processes.cpu_s()
     job = client.post(path("jobs"), body)
     deadline = time.monotonic() + END_S
     while job["status"] in {"queued", "running"}:
@@ -95,9 +103,8 @@ def run(client: Client, processes: Sequence[Up], **body: Any) -> Cost:
         job = client.get(path("jobs", job["id"]))
     if job["status"] != "completed":
         raise SystemExit(f"the job is {job['status']}: {job['reason']}")
-    cpu_s = sum(process.cpu_s() for process in processes) - before
-    peak_mb = max(process.peak_mb() for process in processes)
-    return Cost(job["progress"]["attempts"], _seconds(job), cpu_s, peak_mb)
+    cpu_s = processes.cpu_s() - before
+    return Cost(job["progress"]["attempts"], _seconds(job), cpu_s, processes.peak_mb())
 
 
 def _seconds(job: Json) -> float:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Float, cast, func, select
 from sqlalchemy.orm import Session
 
 from core import datasets
+from core.rules.batches import WINDOW_S
 from core.rules.pacing import Load, Pacing, Waiting
 from core.rules.profiles import Profile
 from core.rules.quotes import ModelQuote, Quote, RunQuote, of_job, of_model, of_run
@@ -58,10 +59,10 @@ def quote(
     for model_id, spec in models.items():
         own = [run for run in runs if run.model_id == model_id]
         making = _of_runs(session, dataset, own, spec, past.get(model_id))
-        pacing = _pacing(session, model_id, spec, now)
-        through.append(
-            of_model(spec.name, making, pacing, waiting[model_id], priority=priority, now=now)
-        )
+        pacing, ahead = _pacing(session, model_id, spec, now), waiting[model_id]
+        if any(run.dispatch is Dispatch.BATCH for run in own):
+            pacing, ahead = pacing._replace(window_s=WINDOW_S), []
+        through.append(of_model(spec.name, making, pacing, ahead, priority=priority, now=now))
         quoted += making
     return of_job(datasets.version(dataset), quoted, through, now=now)
 
@@ -183,7 +184,12 @@ def _waiting(session: Session, models: Collection[UUID]) -> Mapping[UUID, list[W
         select(Model.id, Job.priority, func.sum(LEFT), func.sum(LEFT_TOKENS))
         .join(Run, Run.model_id == Model.id)
         .join(Job, Job.id == Run.job_id)
-        .where(Model.id.in_(models), Run.status.in_((Status.QUEUED, Status.RUNNING)))
+        .where(
+            Model.id.in_(models),
+            Run.status.in_((Status.QUEUED, Status.RUNNING)),
+            # Files take no room that calls want.
+            Run.dispatch == Dispatch.ONLINE,
+        )
         .group_by(Model.id, Job.id, Job.priority)
     )
     waiting: defaultdict[UUID, list[Waiting]] = defaultdict(list)

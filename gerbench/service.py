@@ -125,6 +125,8 @@ def _prepare(settings: Settings) -> None:
         schema.check(settings.database)
         return
     schema.upgrade(settings.database)
+    # Of code between releases there is no upgrade: say so now, not in every answer.
+    schema.check(settings.database)
     database = Database.at(settings.database)
     with database.write.begin() as session:
         rescue.rescue(session, expired_before=None, jitter=0.0, now=utc_now())

@@ -19,7 +19,7 @@ from core.rules.strategy import Verdict, decide
 from core.settling import Settlement
 from core.vocabulary import Result
 from worker.contexts import inputs_of, of_run
-from worker.held import Held, Interrupted
+from worker.held import PART, READY, Held, Interrupted
 
 CHUNK = 64
 """Requests leased at once."""
@@ -29,7 +29,6 @@ FRAME_BYTES = 128
 """More than a line holds beside its body."""
 MEGABYTE = 1_000_000
 CHANGED = "the model was changed before the file was sent"
-READY, PART = "jsonl", "part"
 
 
 def fill(held: Held) -> None:

@@ -27,10 +27,10 @@ from core.rules.readings import Reading
 from core.rules.specs import ModelSpec
 from core.tables import Batch
 from core.vocabulary import Result
-from worker.batch_files import CHANGED, PART, READY, fill, rebuild
+from worker.batch_files import CHANGED, fill, rebuild
 from worker.engine import Engine
 from worker.harvest import harvest
-from worker.held import HOLD, Held, Interrupted, Lost, new_token
+from worker.held import HOLD, READY, Held, Interrupted, Lost, new_token
 from worker.turnstile import Turnstile
 
 log = structlog.get_logger()
@@ -135,12 +135,13 @@ def _prepare(held: Held) -> None:
 
 def _upload(held: Held) -> None:
     """Bring the file to the provider and create the batch, once, whatever was interrupted."""
+    asked = held.batch.creating_at is not None
     try:
         remote = _created(held)
     except BatchFault as fault:
-        _not_created(held, fault.reading)
+        _not_created(held, fault.reading, asked=asked)
     except MissingCredential as error:
-        _not_created(held, Reading(Result.UNAUTHORIZED, reason=str(error)))
+        _not_created(held, Reading(Result.UNAUTHORIZED, reason=str(error)), asked=asked)
     else:
         if remote is not None:
             _submitted(held, remote)
@@ -178,7 +179,6 @@ def _uploaded(held: Held) -> str | None:
     if not path.exists():
         rebuild(held)
     if not held.batch.lines:
-        path.unlink()
         return None
     file_id = held.call(lambda api: api.upload(path, f"gerbench-{held.batch.id}.jsonl"))
     held.note(file_id=file_id)
@@ -197,25 +197,26 @@ def _submitted(held: Held, remote: RemoteBatch) -> None:
         tries=0,
         reason=None,
     )
-    held.file(READY).unlink(missing_ok=True)
     held.let_go(SOON)
 
 
-def _not_created(held: Held, reading: Reading) -> None:
-    """Try again later where that may help; else give the batch up, before anything was paid."""
+def _not_created(held: Held, reading: Reading, *, asked: bool) -> None:
+    """Try again later where that may help; else give the batch up.
+
+    Before its creation was ever `asked` for nothing was paid. After that only the provider can
+    tell: it is asked until it does, and where it never will, the lines are unknown.
+    """
     reason = reading.reason
-    if reading.result in WORTH_ANOTHER_TRY:
+    if reading.result in WORTH_ANOTHER_TRY or (asked and reading.result is not Result.REJECTED):
         tries = held.batch.tries + 1
         held.let_go(rest_after(tries, reading.retry_after_s), tries=tries, reason=reason)
         return
-    ending = Ending.REJECTED
+    ending = Ending.GONE if asked else Ending.REJECTED
     if reading.result is Result.UNAUTHORIZED:
         # Another credential may do; without any, this pauses the model's runs.
         turnstile = Turnstile(held.engine, held.batch.model_id, held.model, 0.0)
         held.engine.run(turnstile.revoke(held.batch.credential, reason or ""))
         ending = Ending.CANCELLED
-    for kind in (READY, PART):
-        held.file(kind).unlink(missing_ok=True)
     held.move(BatchState.HARVESTING, ending=ending, reason=reason)
 
 

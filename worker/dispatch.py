@@ -197,6 +197,7 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
     engine.leasing.add(model_id)
     try:
         model = await engine.in_thread(_spec, engine, model_id)
+        engine.called[model_id] = model
         await _restore(engine, model_id, model)
         slice_ = Slice(engine, model_id, model, wake)
         drained = await slice_.run()
@@ -205,7 +206,7 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
     await slice_.finish()
     if drained:
         # Runs may have come to their end; the next tick would see it a second later.
-        await engine.in_thread(partial(tidy, engine.database, now=utc_now()))
+        engine.rescued += await engine.in_thread(partial(tidy, engine.database, now=utc_now()))
 
 
 def _spec(engine: Engine, model_id: UUID) -> ModelSpec:

@@ -2,7 +2,7 @@
 
 import math
 
-AHEAD_S = 0.25
+AHEAD_S = 0.12
 """Calls are ready for so many seconds: leasing and building take less."""
 
 FEWEST, MOST = 2, 64

@@ -34,7 +34,7 @@ from core.rules.strategy import Verdict, decide, lost
 from core.settling import Settlement
 from core.vocabulary import Result
 from worker.contexts import inputs_of, of_run
-from worker.held import Held
+from worker.held import ERRORS, OUTPUT, Held
 
 log = structlog.get_logger()
 
@@ -77,7 +77,7 @@ def _fetch(held: Held) -> tuple[RemoteBatch | None, bool]:
         return None, True
     remote = held.call(lambda api: api.get(provider_id))
     clean = True
-    for kind, file_id in (("output", remote.output_file_id), ("errors", remote.error_file_id)):
+    for kind, file_id in ((OUTPUT, remote.output_file_id), (ERRORS, remote.error_file_id)):
         if file_id is not None:
             clean &= _settle_file(held, kind, file_id)
     return remote, clean
@@ -89,7 +89,6 @@ def _settle_file(held: Held, kind: str, file_id: str) -> bool:
     held.call(lambda api: api.download(file_id, path))
     for group in _groups(path):
         clean &= _settle_group(held, group)
-    path.unlink()
     return clean
 
 

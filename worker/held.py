@@ -15,7 +15,7 @@ from core import batches, credentials, jobs
 from core.db import utc_now
 from core.providers.adapters import Adapter, adapter_for
 from core.providers.batch_api import TRANSFER_S, BatchApi
-from core.rules.batches import BatchState, holder
+from core.rules.batches import ENDED_BATCH, BatchState, holder
 from core.rules.specs import CredentialRef, ModelSpec
 from core.tables import Batch
 from worker.engine import Engine
@@ -26,6 +26,10 @@ HOLD = timedelta(minutes=2)
 """Longer than anything a step does between two commits; a dead worker's batch is free then."""
 CALLING = HOLD + timedelta(seconds=TRANSFER_S)
 """The same while a call is out."""
+
+
+PART, READY, OUTPUT, ERRORS = KINDS = ("part", "jsonl", "output", "errors")
+"""The files of a batch on this machine: what is written, what is whole, and what came back."""
 
 
 class Lost(Exception):
@@ -84,7 +88,10 @@ class Held:
             if not batches.move(session, self.batch.id, self.token, target, now=now, **values):
                 raise Lost
         self._seen({"state": target, **values})
-        self.going = target in {BatchState.UPLOADING, BatchState.HARVESTING, BatchState.SUBMITTED}
+        self.going = target not in ENDED_BATCH
+        if target is not BatchState.UPLOADING:
+            for kind in KINDS:
+                self.file(kind).unlink(missing_ok=True)
 
     def let_go(self, wait: timedelta, **values: Any) -> None:
         """End the step; the next is due after a wait."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from celery import Celery
 
 from core import batches, leases, runs
-from core.db import Database, utc_now
+from core.db import utc_now
 from worker.app import ADVANCE, DISPATCH, GATHER, PLAN, STALE_S, TICK
 from worker.batches import advance, gather
 from worker.dispatch import dispatch
@@ -49,15 +49,17 @@ def register(app: Celery, engine: Engine) -> None:
 
     @app.task(name=TICK)
     def tick() -> None:
-        for name, *keys in work_due(engine.database, now=utc_now()):
+        engine.ticked_at = utc_now()
+        for name, *keys in work_due(engine, now=engine.ticked_at):
             wake(name, *keys)
 
 
-def work_due(database: Database, *, now: datetime) -> list[tuple[Any, ...]]:
+def work_due(engine: Engine, *, now: datetime) -> list[tuple[Any, ...]]:
     """Tidy up, and return what else there is to do: names of Celery tasks, each with its ids."""
+    database = engine.database
     if quiet(database):
         return []
-    tidy(database, now=now)
+    engine.rescued += tidy(database, now=now)
     with database.read() as session:
         return [
             *((PLAN, run) for run in runs.unplanned(session)),

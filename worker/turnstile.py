@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from core.providers.adapters import adapter_for
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import ModelSpec
+from core.rules.standings import Want
 from core.vocabulary import Result
 from worker.engine import Engine
 
@@ -176,8 +178,11 @@ class Turnstile:
             else:
                 place.room.set_result(grant)
         if reserved.wait is None:
+            self.engine.wants.pop(self.model_id, None)
             return 0.0
         wait = reserved.wait.delay_s
+        until = utc_now() + timedelta(seconds=wait)
+        self.engine.wants[self.model_id] = Want(until=until, reason=reserved.wait.reason)
         if wait > left:
             self._rest(wait)
         else:

@@ -40,6 +40,7 @@ class Matrix(Body):
 
     dataset: str | None
     """Null where the datasets of a task are taken together."""
+    variant: str | None
     task: str
     model: str
     condition: dict[str, Any] | None
@@ -140,6 +141,7 @@ def _matrix(runs: Sequence[Scored], by: By) -> Matrix:
     shares = zip(precision(of), recall(of), f1(of), of.support, strict=True)
     return Matrix(
         dataset=about["dataset"] if whole else None,
+        variant=about["variant"] if whole else None,
         task=about["task"],
         model=about["model"],
         condition=about["condition"] if whole else None,

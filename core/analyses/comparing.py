@@ -129,6 +129,7 @@ class Pair(Body):
     """Two runs of one dataset, and how they compare."""
 
     dataset: str
+    variant: str | None
     first: str
     """The model, the condition, the batch size and the repeat, in words."""
     second: str
@@ -170,6 +171,7 @@ def _pairs(session: Session, group: Sequence[RunDetail]) -> list[Pair]:
     return [
         Pair(
             dataset=place(a)["dataset"],
+            variant=a.spec.variant,
             first=_words(a),
             second=_words(b),
             compared=compare(of, i, j, (a.run.id, b.run.id)),

@@ -57,6 +57,8 @@ class Place(Body):
 
     dataset: str
     """name@version"""
+    variant: str | None
+    """What the dataset calls this version, as `five_agree`."""
     task: Task
     model: str
     condition: dict[str, Any]
@@ -64,7 +66,8 @@ class Place(Body):
 
     def cells(self) -> tuple[Any, ...]:
         """Return the values of `PLACE`."""
-        return self.dataset, self.model, told(self.condition), self.batch_size
+        dataset = f"{self.dataset} {self.variant or ''}".rstrip()
+        return dataset, self.model, told(self.condition), self.batch_size
 
 
 PLACE = (Column("dataset"), Column("model"), Column("condition"), Column("batch", "count"))
@@ -139,6 +142,7 @@ def place(detail: RunDetail, *, without: Sequence[str] = ()) -> dict[str, Any]:
     condition = {k: v for k, v in detail.run.condition.items() if k not in without}
     return {
         "dataset": datasets.version(detail.dataset),
+        "variant": detail.spec.variant,
         "task": detail.dataset.task,
         "model": detail.model,
         "condition": condition,

@@ -94,7 +94,7 @@ def _heat(matrix: Matrix, normalise: Normalise) -> Heat:
 
 def _titles(matrices: tuple[Matrix, ...]) -> tuple[list[str], str]:
     """Return what each matrix is of, and what they share."""
-    names = versions([matrix.dataset for matrix in matrices if matrix.dataset])
+    names = versions(matrices)
     full = [matrix.title for matrix in matrices]
     short, about = unlike(full) if len(full) > 1 else ({full[0]: full[0]}, "")
     return [

@@ -62,7 +62,7 @@ def of_pairs(analysis: Pairwise, look: Look) -> Figure:
     title = "Pairs of runs"
     if not analysis.pairs:
         return blank(look, title, "No two runs in this selection are over the same dataset")
-    names = versions([pair.dataset for pair in analysis.pairs])
+    names = versions(analysis.pairs)
     short, about = unlike([run for pair in analysis.pairs for run in (pair.first, pair.second)])
     rows = [
         Compared(

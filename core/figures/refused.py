@@ -31,7 +31,7 @@ def figure(analysis: Refusals, look: Look) -> Figure:
 
 def _heat(places: tuple[RefusalShare, ...]) -> Heat:
     """Return the shares, with whatever is more in rows; shades reach to the highest share."""
-    names, models = versions([place.dataset for place in places]), several_models(places)
+    names, models = versions(places), several_models(places)
     samples: dict[tuple[str, str], int] = defaultdict(int)
     refused: dict[tuple[str, str], int] = defaultdict(int)
     for place in places:

@@ -1,8 +1,8 @@
 """What rows and panels are called: what differs among them, and what they share, said once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, Protocol
 
 from core.analyses.figures import Place, told
 
@@ -15,18 +15,39 @@ NAMES: Mapping[str, str] = {
 """Of the metrics."""
 
 
-def versions(datasets: Sequence[str]) -> dict[str, str]:
-    """Return a short name for each dataset: its own, and its version where there are several."""
-    names = [dataset.partition("@")[0] for dataset in dict.fromkeys(datasets)]
+class Versioned(Protocol):
+    """What is about one version of a dataset."""
+
+    @property
+    def dataset(self) -> str | None:
+        """Return name@version."""
+
+    @property
+    def variant(self) -> str | None:
+        """Return what the dataset calls that version."""
+
+
+def versions(shown: Iterable[Versioned]) -> dict[str, str]:
+    """Return a short name for each dataset: its own, and its variant where there are several.
+
+    Versions that are no variants are told apart by the beginning of their digests.
+    """
+    variants = {one.dataset: one.variant for one in shown if one.dataset}
+    names = [dataset.partition("@")[0] for dataset in variants]
+    short = {}
+    for (dataset, variant), name in zip(variants.items(), names, strict=True):
+        apart = f" {variant.replace('_', ' ')}" if variant else f"@{dataset.partition('@')[2][:6]}"
+        short[dataset] = name if names.count(name) == 1 else f"{name}{apart}"
+    if len(set(short.values())) == len(short):
+        return short
     return {
-        dataset: name if names.count(name) == 1 else f"{name}@{dataset.partition('@')[2][:6]}"
-        for dataset, name in zip(dict.fromkeys(datasets), names, strict=True)
+        dataset: f"{dataset.partition('@')[0]}@{dataset.partition('@')[2][:6]}" for dataset in short
     }
 
 
 def grouped(places: Sequence[Place]) -> dict[str, list[int]]:
     """Return the numbers of the places of each dataset, in their order."""
-    names = versions([place.dataset for place in places])
+    names = versions(places)
     groups: dict[str, list[int]] = {}
     for number, place in enumerate(places):
         groups.setdefault(names[place.dataset], []).append(number)

@@ -18,6 +18,9 @@ MAX_LINES = 50_000
 MAX_BYTES = 199_000_000
 """OpenAI takes 200 MB a file; whether those are 10⁶ or 2²⁰ bytes each it does not say."""
 
+WINDOW_S = 86_400.0
+"""A batch is through by then, or expires with what it has."""
+
 HOLDER = "batch:"
 """In front of a batch's id: the name it leases requests under."""
 

@@ -24,6 +24,8 @@ class Bound(StrEnum):
     TPM = "tpm"
     RPD = "rpd"
     CONCURRENCY = "concurrency"
+    BATCH = "batch"
+    """Sent in files: a provider promises a time, and the limits on calls have no part in it."""
     UNKNOWN = "unknown"
     """No limit is known and no call was ever timed: nobody can tell."""
 
@@ -61,6 +63,8 @@ class Pacing(NamedTuple):
     """Of a call on average, as last observed."""
     used_today: int
     """Requests of the last 24 hours, as far as they matter: 0 without a limit on them."""
+    window_s: float | None = None
+    """Seconds in which a provider's batch is through at the latest; None: sent one by one."""
 
 
 class Span(NamedTuple):
@@ -87,6 +91,8 @@ def ahead_of(own: Load, priority: int, waiting: Iterable[Waiting]) -> Load:
 
 def time_for(load: Load, pacing: Pacing) -> Span:
     """Return how long calls take; no time where nothing is known that would tell."""
+    if pacing.window_s is not None:
+        return Span(pacing.window_s, Bound.BATCH)
     limits = pacing.limits
     rated = any((limits.rpm, limits.tpm, limits.rpd))
     if pacing.latency_s is None and not rated:

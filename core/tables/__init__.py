@@ -6,6 +6,7 @@ from core.tables.inputs import Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
 from core.tables.teams import Team
 from core.tables.work import Job, Request, Run
+from core.tables.workers import Standing, Worker
 
 __all__ = [
     "ApiKey",
@@ -21,6 +22,8 @@ __all__ = [
     "Run",
     "Sample",
     "Score",
+    "Standing",
     "Team",
     "Template",
+    "Worker",
 ]

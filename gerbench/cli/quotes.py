@@ -15,6 +15,7 @@ BINDING: Mapping[str, str] = {
     "tpm": "tokens per minute",
     "rpd": "requests per day",
     "concurrency": "concurrency",
+    "batch": "the provider's batch mode, at the latest",
 }
 
 

@@ -36,8 +36,9 @@ def batch_routes(
 
     async def list_batches(request: Request, _: str | None) -> Response:
         query = request.query_params
-        limit = min(int(query.get("limit", PAGE)), LONGEST_PAGE)
-        return JSONResponse(batches.listed(query.get("after"), limit))
+        asked = query.get("limit", "")
+        limit = int(asked) if asked.isdecimal() else PAGE
+        return JSONResponse(batches.listed(query.get("after"), min(limit, LONGEST_PAGE)))
 
     async def show_batch(request: Request, _: str | None) -> Response:
         return JSONResponse(batches.get(request.path_params["id"]))

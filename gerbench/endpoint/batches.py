@@ -3,9 +3,9 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import orjson
 from pydantic import BaseModel, Field, ValidationError
@@ -17,7 +17,7 @@ from gerbench.endpoint.files import Files, page
 from gerbench.endpoint.options import EndpointOptions
 from gerbench.endpoint.wire import WireError
 
-ENDPOINTS = ("/v1/chat/completions",)
+ENDPOINTS = ("/v1/chat/completions", "/v1/responses")
 MOVING = frozenset({"validating", "in_progress", "finalizing", "cancelling"})
 STAMPS = (
     "in_progress_at",
@@ -35,8 +35,15 @@ WORDS = {
     "request_timeout": "The request to the model timed out.",
 }
 
-Answer = Callable[[bytes, str, str | None], Awaitable[tuple[int | None, Any]]]
-"""Answers a body for a batch and a key: status and JSON; a status of None is a timeout."""
+
+class Answer(Protocol):
+    """Answers a body at a path: status and JSON; a status of None is a timeout."""
+
+    def __call__(
+        self, path: str, body: bytes, *, batch: str, key: str | None
+    ) -> Awaitable[tuple[int | None, Any]]:
+        """Answer it."""
+        ...
 
 
 class CreateBody(BaseModel):
@@ -203,7 +210,10 @@ class Batches:
 
     async def _answer_line(self, batch: Batch, line: Line) -> None:
         """Answer one line; it is in one of the two files then."""
-        status, body = await self._answer(line.body, batch.shown["id"], batch.key)
+        shown = batch.shown
+        status, body = await self._answer(
+            shown["endpoint"], line.body, batch=shown["id"], key=batch.key
+        )
         if status is None:
             self._fail(batch, line, "request_timeout")
             return

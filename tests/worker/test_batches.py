@@ -100,6 +100,16 @@ def test_every_sample_is_answered_at_half_the_price(engine: Engine, serve: Serve
     assert run.lost_nano == 0
 
 
+def test_the_responses_api_has_a_batch_mode_too(engine: Engine, serve: Serve) -> None:
+    endpoint = serve()
+
+    run = finish(engine, submit_batch(engine, endpoint.base_url, wire="openai-responses"))
+
+    assert (run.status, run.answered) == ("completed", SAMPLES)
+    assert set(billed(endpoint).values()) == {1}
+    assert run.cost_nano > 0
+
+
 def test_a_result_line_is_kept_verbatim(engine: Engine, serve: Serve) -> None:
     finish(engine, submit_batch(engine, serve().base_url))
 
@@ -120,6 +130,7 @@ def test_a_result_line_is_kept_verbatim(engine: Engine, serve: Serve) -> None:
         ({"missing_share": 1.0}, "missing"),
         ({"length_share": 0.5, "seed": 2}, "length"),
         ({"refuse_share": 0.5, "refusal_form": "http", "seed": 3}, "refusal"),
+        ({"truncate_json_share": 0.5, "seed": 1}, "planned"),
     ],
     ids=str,
 )
@@ -357,6 +368,28 @@ def test_a_creation_that_never_happened_is_asked_for_again_after_a_while(
     assert waiting.poll_at > utc_now() + timedelta(seconds=10)
     assert len(_at(other)) == 1
     assert made.provider_id != batch.provider_id
+
+
+@pytest.mark.parametrize("loss", ["list", "key"])
+def test_a_creation_that_cannot_be_looked_up_is_never_taken_for_one_that_was_not(
+    engine: Engine, serve: Serve, loss: str
+) -> None:
+    endpoint, closed = serve(batch_seconds=600), serve(api_key=("sk-right",))
+    run_id = submit_batch(engine, endpoint.base_url)
+    batch = stands(engine, BatchState.SUBMITTED)
+    away = {"list": f"{endpoint.base_url}/nothing", "key": closed.base_url}[loss]
+    _forget(engine, batch, base_url=away)
+
+    step(engine)
+
+    found = all_of(engine, Batch)[0]
+    results = {attempt.result for attempt in all_of(engine, Attempt)}
+    if loss == "list":
+        assert (found.ending, results) == ("gone", {"unknown"})
+        assert read(engine, run_id).unknown_attempts == 4
+    else:
+        assert (found.state, found.ending, results) == ("uploading", None, {"sent"})
+        assert "API key" in found.reason
 
 
 def _forget(engine: Engine, batch: Batch, **values: Any) -> None:

@@ -23,6 +23,7 @@ def cell(number: int, *, value: float | None = 0.5) -> Cell:
         main = Average(mean=value, ci95=(value - 0.1, value + 0.1), sd=None, low=None, high=None)
     return Cell(
         dataset=f"d{number}@{number:064d}",
+        variant=None,
         task=Task.FACIAL_EMOTION,
         model="local",
         condition={"modality": "image"},

@@ -18,6 +18,7 @@ CONDITION = {"modality": "image", "template": "default@1", "detail": "low"}
 def place(model: str = "a", batch_size: int = 1, **condition: str) -> Place:
     return Place(
         dataset="d@1",
+        variant=None,
         task=Task.FACIAL_EMOTION,
         model=model,
         condition={**CONDITION, **condition},
@@ -25,9 +26,29 @@ def place(model: str = "a", batch_size: int = 1, **condition: str) -> Place:
     )
 
 
+def of(dataset: str, variant: str | None = None) -> Place:
+    return place().model_copy(update={"dataset": dataset, "variant": variant})
+
+
 def test_a_dataset_goes_by_its_name_unless_there_are_several_versions() -> None:
-    assert versions(["a@123456789", "b@123456789", "b@abcdefghi", "a@123456789"]) == {
+    shown = [of("a@123456789", "x"), of("b@123456789"), of("b@abcdefghi"), of("a@123456789", "x")]
+
+    assert versions(shown) == {
         "a@123456789": "a",
+        "b@123456789": "b@123456",
+        "b@abcdefghi": "b@abcdef",
+    }
+
+
+def test_versions_that_are_variants_go_by_these() -> None:
+    assert versions([of("b@123456789", "four_agree"), of("b@abcdefghi", "five_agree")]) == {
+        "b@123456789": "b four agree",
+        "b@abcdefghi": "b five agree",
+    }
+
+
+def test_two_versions_of_one_variant_are_told_apart_all_the_same() -> None:
+    assert versions([of("b@123456789", "five_agree"), of("b@abcdefghi", "five_agree")]) == {
         "b@123456789": "b@123456",
         "b@abcdefghi": "b@abcdef",
     }

@@ -23,6 +23,12 @@ def span(
     return time_for(load, Pacing(Limits(**limits), credentials, latency, used))
 
 
+def test_a_batch_is_through_with_its_window_whatever_the_limits() -> None:
+    pacing = Pacing(Limits(rpm=1, rpd=1), 1, 5.0, 100, window_s=DAY)
+
+    assert time_for(Load(1_000_000, 10**9), pacing) == Span(DAY, Bound.BATCH)
+
+
 @pytest.mark.parametrize(
     ("found", "expected"),
     [

@@ -9,7 +9,7 @@ from rich.console import Console
 from gerbench.cli.progress import Rate, duration, money
 from gerbench.cli.watch import watch
 from gerbench.client import ApiProblem, Client
-from tests.gerbench.cli.bodies import JOB, OTHER_JOB, cost, job, progress, run
+from tests.gerbench.cli.bodies import JOB, OTHER_JOB, batch, cost, job, progress, run
 from tests.gerbench.cli.canned import GONE, KEY, Canned, problem
 from tests.gerbench.cli.conftest import Gerbench
 
@@ -62,6 +62,44 @@ def test_every_option_has_its_place_in_the_body(gerbench: Gerbench, canned: Cann
         "priority": -5,
         "tags": {"paper": "table-9", "note": "a=b", "empty": ""},
     }
+
+
+def test_a_job_can_be_sent_by_batch(gerbench: Gerbench, canned: Canned) -> None:
+    canned.on("POST", "/v1/jobs", job("queued", dispatch="batch"), status=202)
+
+    gerbench("jobs", "submit", "--dataset", "d", "--model", "m", "--dispatch", "batch")
+
+    assert canned.last("POST").json()["dispatch"] == "batch"
+
+
+def test_a_job_shows_what_it_waits_for_at_its_provider(gerbench: Gerbench, canned: Canned) -> None:
+    filling = batch("preparing", provider_id=None, completed=0, failed=0, lines=1)
+    stuck = batch(provider_id="batch_xyz", provider_status="validating", reason="Bad gateway")
+    canned.on("GET", HERE, job(dispatch="batch", batches=[batch(), filling, stuck]))
+
+    shown = gerbench("jobs", "show", JOB).stdout
+
+    assert "waits for batch_abc: in_progress, 120 of 500 lines through" in shown
+    assert "batch b47c0000 is preparing: 1 line" in shown
+    assert "batch_xyz: validating, 120 of 500 lines through; Bad gateway" in shown
+
+
+def test_the_batches_of_a_job_are_listed(gerbench: Gerbench, canned: Canned) -> None:
+    ended = batch("expired", provider_status="expired", reason="Too late.")
+    canned.on("GET", f"{HERE}/batches", {"items": [ended], "next_cursor": None})
+
+    shown = gerbench("jobs", "batches", JOB).stdout
+    listed = json.loads(gerbench("jobs", "batches", JOB, "--json").stdout)
+
+    for word in ("b47c0000", "expired", "500", "118", "Too late."):
+        assert word in shown
+    assert [each["provider_id"] for each in listed] == ["batch_abc"]
+
+
+def test_a_job_without_batches_says_why(gerbench: Gerbench, canned: Canned) -> None:
+    canned.on("GET", f"{HERE}/batches", {"items": [], "next_cursor": None})
+
+    assert "sent online" in gerbench("jobs", "batches", JOB).output
 
 
 def test_several_batch_sizes_are_crossed(gerbench: Gerbench, canned: Canned) -> None:

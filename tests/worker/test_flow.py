@@ -1,0 +1,51 @@
+"""How many calls are leased ahead of those that leave."""
+
+import pytest
+
+from worker.flow import FEWEST, MOST, Flow
+
+
+def _after(per_s: float, seconds: float) -> int:
+    """Return what is leased ahead after calls have left at a rate for so long."""
+    flow, now, granted = Flow(), 0.0, 0.0
+    flow.ahead(0, now)
+    while now < seconds:
+        now += 0.1
+        granted += per_s * 0.1
+        ahead = flow.ahead(round(granted), now)
+    return ahead
+
+
+def test_before_anything_is_known_the_first_calls_leave_together() -> None:
+    assert Flow().ahead(0, 0.0) == 8
+
+
+@pytest.mark.parametrize(
+    ("per_s", "ahead"), [(0.1, FEWEST), (1, FEWEST), (10, FEWEST), (100, 12), (5000, MOST)]
+)
+def test_so_many_are_leased_as_leave_in_the_next_moment(per_s: float, ahead: int) -> None:
+    assert _after(per_s, 10) == pytest.approx(ahead, abs=1)
+
+
+def test_a_model_that_slows_down_holds_fewer_within_seconds() -> None:
+    flow = Flow()
+    flow.ahead(0, 0.0)
+    assert flow.ahead(1000, 1.0) == MOST
+
+    assert flow.ahead(1000, 3.0) == FEWEST
+
+
+def test_a_new_slice_counts_from_nothing_and_keeps_the_rate() -> None:
+    flow = Flow()
+    flow.ahead(0, 0.0)
+    before = flow.ahead(1000, 1.0)
+
+    assert flow.ahead(0, 1.2) == before
+
+
+def test_a_rest_is_no_measurement() -> None:
+    flow = Flow()
+    flow.ahead(0, 0.0)
+    before = flow.ahead(100, 1.0)
+
+    assert flow.ahead(100, 100.0) == before
