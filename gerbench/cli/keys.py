@@ -117,9 +117,13 @@ def create_key(
 def revoke_key(
     key: Annotated[str, typer.Argument(metavar="ID", help="Or its first characters.")],
     data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Let a key open nothing any more."""
     with connect(data) as client:
         key_id = full_id(client, "keys", key)
         client.delete(path("keys", key_id))
+    if as_json:
+        print_json({"revoked": key_id})
+        return
     screen().print(f"Key {key_id} is revoked.")
