@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
+from hmac import compare_digest
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Query, Request
@@ -11,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api import cursors
 from api.keyring import Keyring, Known
-from core.access import Caller
+from api.scrape import Scrape
+from core.access import Caller, require_operator
 from core.db import Database, utc_now
 from core.errors import Unauthorized
 from core.media.store import MediaStore
@@ -54,9 +56,15 @@ def get_patience(request: Request) -> timedelta:
     return timedelta(seconds=get_app_settings(request).stall_s)
 
 
+def get_scrape(request: Request) -> Scrape:
+    """Return what scrapers of this process are given."""
+    return cast("Scrape", request.app.state.scrape)
+
+
 NudgeDep = Annotated[Callable[[], None], Depends(get_nudge)]
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 ProviderClientDep = Annotated[ProviderClient, Depends(get_provider_client)]
+ScrapeDep = Annotated[Scrape, Depends(get_scrape)]
 PatienceDep = Annotated[timedelta, Depends(get_patience)]
 MediaStoreDep = Annotated[MediaStore, Depends(get_media_store)]
 
@@ -102,6 +110,21 @@ KeyringDep = Annotated[Keyring, Depends(get_keyring)]
 CallerDep = Annotated[Caller, Depends(get_caller)]
 DatabaseDep = Annotated[Database, Depends(get_database)]
 WholeDatabaseDep = Annotated[Database, Depends(get_whole_database)]
+
+
+async def authenticate_scraper(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    settings: SettingsDep,
+) -> None:
+    """Let in operators, since the figures are of all teams, and the key that opens them alone."""
+    own = settings.metrics_key
+    if own is not None and credentials is not None:
+        given = credentials.credentials.encode(errors="surrogatepass")
+        if compare_digest(given, own.get_secret_value().encode()):
+            return
+    known = await authenticate(request, credentials)
+    require_operator(known.caller, "to read the figures of all teams")
 
 
 class PageRequest:

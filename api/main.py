@@ -25,6 +25,7 @@ from api.routes import (
     metrics,
     models,
     runs,
+    scrape,
     specs,
     templates,
 )
@@ -35,6 +36,7 @@ from api.routes import (
     teams as team_routes,
 )
 from api.schemas.problem import problems
+from api.scrape import Scrape
 from core import __version__, keys, logs, teams
 from core.db import Database, utc_now
 from core.providers.client import ProviderClient
@@ -42,6 +44,9 @@ from core.settings import Settings, get_settings
 from core.templates import install_builtin
 
 OPEN = (health.router, docs.router)
+SCRAPED = scrape.router
+"""At the root, where scrapers look; for operators and holders of a key of its own."""
+
 CLOSED = (
     datasets.router,
     specs.router,
@@ -86,10 +91,11 @@ def create_app(
     )
     app.state.settings = settings or get_settings()
     app.state.nudge = nudge
+    app.state.scrape = Scrape()
     app.add_middleware(Guard)
     errors.install(app)
     openapi.install(app)
-    for router in OPEN:
+    for router in (*OPEN, SCRAPED):
         app.include_router(router)
     for router in CLOSED:
         app.include_router(

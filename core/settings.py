@@ -50,6 +50,11 @@ class Settings(BaseSettings):
         return f"sqlite:///{(self.data / 'gerbench.db').absolute()}"
 
     @property
+    def spool(self) -> Path:
+        """Return the folder of replies that wait for the database to come back."""
+        return self.data / "spool"
+
+    @property
     def broker(self) -> str:
         """Return the URL of the Celery broker."""
         if self.broker_url is not None:

@@ -97,6 +97,8 @@ class Turnstile:
         self._closed = False
         self._line: deque[Place] = deque()
         self._asking: asyncio.Task[None] | None = None
+        self._out = 0
+        """Calls that have room and are not over."""
         self._freed = asyncio.Event()
         self._thin = 0
         self._thinned = asyncio.Event()
@@ -173,6 +175,7 @@ class Turnstile:
             return 0.0
         for place, grant in zip(asked, reserved.grants, strict=False):
             self._line.popleft()
+            self._out += 1
             if place.room.done():
                 await self.back_out(grant)
             else:
@@ -183,11 +186,12 @@ class Turnstile:
         wait = reserved.wait.delay_s
         until = utc_now() + timedelta(seconds=wait)
         self.engine.wants[self.model_id] = Want(until=until, reason=reserved.wait.reason)
-        if wait > left:
+        # A call that ends may give room back long before the wait is over.
+        if wait > left and not self._out:
             self._rest(wait)
         else:
             self._freed.clear()
-            await _within(self._freed, wait)
+            await _within(self._freed, min(wait, left))
         return wait
 
     async def _reserve(self, costs: list[Cost]) -> Reserved:
@@ -210,10 +214,12 @@ class Turnstile:
         """Give room back that was not used."""
         with _forgiven():
             await self.engine.limiter.release(str(self.model_id), grant)
+        self._out -= 1
         self._freed.set()
 
     async def leave(self, grant: Grant, exchange: Exchange, reading: Reading) -> None:
         """Account for a call that is over, and learn from what the provider said."""
+        self._out -= 1
         with _forgiven():
             await self._account(grant, exchange, reading)
         self._freed.set()

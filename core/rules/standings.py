@@ -16,6 +16,8 @@ class RoomStanding(BaseModel):
     used: int
     effective: int | None
     """As kept: as configured, or less where the provider said so; null: not known."""
+    provider_limit: int | None = None
+    """As the provider last told it."""
 
 
 class CredentialStanding(BaseModel):

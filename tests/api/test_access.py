@@ -210,3 +210,10 @@ def test_what_is_refused_leaves_no_audit_entry(service: Service, things: Things)
 
     with service.database.read() as session:
         assert session.scalar(select(func.count()).select_from(AuditEntry)) == before
+
+
+@pytest.mark.parametrize("party", Party)
+def test_figures_of_all_teams_are_for_operators(shared: Service, party: Party) -> None:
+    expected = 401 if party not in HAS else 200 if party is Party.OPERATOR else 403
+
+    assert shared.ask(party, "GET", "/metrics").status_code == expected
