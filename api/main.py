@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import structlog
 from fastapi import Depends, FastAPI
@@ -11,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from api import errors, openapi, rules
+from api.feeds import Feeds
 from api.guard import Guard
 from api.keyring import Keyring
 from api.routes import (
@@ -20,6 +22,7 @@ from api.routes import (
     audits,
     datasets,
     docs,
+    events,
     health,
     jobs,
     metrics,
@@ -53,6 +56,7 @@ CLOSED = (
     models.router,
     templates.router,
     jobs.router,
+    events.router,
     runs.router,
     audits.router,
     attempts.router,
@@ -107,6 +111,11 @@ def create_app(
     return app
 
 
+def end_streams(app: FastAPI) -> None:
+    """End every live stream of an application that runs; from any thread, ahead of its server."""
+    cast("Feeds", app.state.feeds).stop()
+
+
 def _name(route: APIRoute) -> str:
     """Return an operation's id: the name of its function."""
     return route.name
@@ -116,11 +125,12 @@ def _name(route: APIRoute) -> str:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     logs.configure()
-    database, client = Database.at(settings.database), ProviderClient()
+    database, client, feeds = Database.at(settings.database), ProviderClient(), Feeds()
     try:
         await run_in_threadpool(_prepare, database, settings)
         app.state.database = database
         app.state.provider_client = client
+        app.state.feeds = feeds
         app.state.keyring = keyring = Keyring(database)
         async with asyncio.TaskGroup() as background:
             writing = background.create_task(_keep_writing_uses(keyring))
@@ -128,6 +138,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             writing.cancel()
         await run_in_threadpool(_write_uses, keyring)
     finally:
+        await feeds.aclose()
         await client.aclose()
         database.close()
 

@@ -52,6 +52,13 @@ class Job(OfTeam, Base):
             name="finished_at_iff_ended",
         ),
         UniqueConstraint("team_id", "idempotency_key"),
+        Index(
+            "ix_jobs_open",
+            "created_at",
+            "id",
+            postgresql_where=text("finished_at IS NULL"),
+            sqlite_where=text("finished_at IS NULL"),
+        ),
     )
 
 

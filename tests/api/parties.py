@@ -79,7 +79,12 @@ def serving(template: Path, folder: Path) -> Iterator[Service]:
     """Run a service in a folder, on a copy of a database with every table."""
     shutil.copy(template, folder / "gerbench.db")
     settings = Settings(
-        data=folder, database_url=None, broker_url=None, media_url=None, admin_key=None
+        data=folder,
+        database_url=None,
+        broker_url=None,
+        media_url=None,
+        admin_key=None,
+        stream_s=0.2,  # a stream of the jobs under way has no end of its own
     )
     database = Database.at(settings.database)
     secrets = invite(database, now=utc_now() - timedelta(days=2))
