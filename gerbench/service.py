@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import uvicorn
 
-from api.main import create_app
+from api.main import create_app, end_streams
 from core import batches, rescue
 from core.db import Database, utc_now
 from core.errors import Conflict, NotReady
@@ -15,6 +15,7 @@ from core.settings import Settings
 from gerbench.folder import DataFolder
 from migrations import schema
 from worker.process import BeatProcess, WorkerProcess
+from worker.recovery import recover
 
 START_POLL_S = 0.01
 """Between looks at whether the API answers."""
@@ -42,8 +43,9 @@ class Service:
         self._processes: list[WorkerProcess | BeatProcess] = []
         address = self._socket.getsockname()
         self.url = f"http://{_bracketed(address[0])}:{address[1]}"
+        self._app = create_app(settings, nudge=self._nudge)
         config = uvicorn.Config(
-            create_app(settings, nudge=self._nudge),
+            self._app,
             log_config=None,
             timeout_graceful_shutdown=DRAIN_S,
         )
@@ -88,7 +90,9 @@ class Service:
             time.sleep(START_POLL_S)
 
     def _stop_api(self) -> None:
-        """Stop listening."""
+        """Stop listening; live streams are ended first, since they have no end of their own."""
+        if self._server.started:
+            end_streams(self._app)
         self._server.should_exit = True
         self._thread.join()
 
@@ -119,7 +123,8 @@ def _prepare(settings: Settings) -> None:
     """Bring the database of an embedded service up to date; refuse a stale shared one.
 
     The lock on the data folder says that nobody else works on an embedded database, so every
-    lease found in it belongs to a process that is gone.
+    lease found in it belongs to a process that is gone. Replies that it left in the spool count, so
+    they are stored first.
     """
     if settings.database_url is not None:
         schema.check(settings.database)
@@ -128,6 +133,7 @@ def _prepare(settings: Settings) -> None:
     # Of code between releases there is no upgrade: say so now, not in every answer.
     schema.check(settings.database)
     database = Database.at(settings.database)
+    recover(database, settings.spool)
     with database.write.begin() as session:
         rescue.rescue(session, expired_before=None, jitter=0.0, now=utc_now())
         batches.let_all_go(session)

@@ -23,6 +23,7 @@ from core.rules.specs import ModelSpec
 from core.rules.standings import Want
 from core.settings import Settings
 from worker.flow import Flow
+from worker.spool import Spool
 from worker.writer import Writer
 
 T = TypeVar("T")
@@ -71,7 +72,9 @@ class Engine:
         self._slices: set[asyncio.Task[Any]] = set()
         self._threads = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")
         self.loop = uvloop.new_event_loop()
-        self.writer = Writer(self.database, self.loop)
+        self.spool = settings.spool
+        """The folder of replies that wait for the database."""
+        self.writer = Writer(self.database, self.loop, Spool(self.spool, self.owner))
         self._thread = threading.Thread(target=self.loop.run_forever, name="dispatch", daemon=True)
         self._thread.start()
 

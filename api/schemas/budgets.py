@@ -1,6 +1,5 @@
 """Bodies of budgets, of jobs and of the team."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.schemas.base import Body
 from core.rules.budgets import MAX_REQUESTS, MAX_USD, Budget, Tally
 from core.rules.money import dollars
-from core.tables import Team, TeamSpend
+from core.tables import TeamSpend
 
 Usd = Annotated[float, Field(ge=0, le=MAX_USD)]
 Requests = Annotated[int, Field(ge=0, le=MAX_REQUESTS)]
@@ -75,28 +74,6 @@ class MonthOut(SpendOut):
     def of(cls, spent: TeamSpend) -> Self:
         """Return a month as it is shown."""
         return cls(month=f"{spent.month:%Y-%m}", **SpendOut.figures(spent.tally))
-
-
-class TeamOut(BaseModel):
-    """Those who share jobs and a monthly budget."""
-
-    name: str
-    monthly_budget_usd: float | None = Field(description="null: no bound")
-    monthly_budget_requests: int | None = Field(description="null: no bound")
-    months: list[MonthOut] = Field(
-        description="The latest first; those without a call are left out"
-    )
-
-    @classmethod
-    def of(cls, team: Team, months: Sequence[TeamSpend]) -> Self:
-        """Return a team as it is shown."""
-        nano = team.monthly_budget_nano
-        return cls(
-            name=team.name,
-            monthly_budget_usd=None if nano is None else dollars(nano),
-            monthly_budget_requests=team.monthly_budget_requests,
-            months=[MonthOut.of(month) for month in months],
-        )
 
 
 class TeamChange(Body):
