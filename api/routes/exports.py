@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from api.deps import DatabaseDep
+from api.rules import VIEWER
 from api.schemas.problem import problems
 from core import runs
 from core.db import Database
@@ -42,6 +43,7 @@ def _files(*types: str) -> dict[int | str, dict[str, Any]]:
 
 @router.get(
     "/runs/{run_id}/export",
+    dependencies=[VIEWER],
     summary="Export a run",
     response_class=Response,
     responses=_files(*TYPES.values()),
@@ -53,6 +55,7 @@ def export_run(run_id: UUID, database: DatabaseDep, form: FormQuery = ExportForm
 
 @router.get(
     "/jobs/{job_id}/export",
+    dependencies=[VIEWER],
     summary="Export a job",
     response_class=Response,
     responses=_files(*TYPES.values()),
@@ -64,6 +67,7 @@ def export_job(job_id: UUID, database: DatabaseDep, form: FormQuery = ExportForm
 
 @router.get(
     "/runs/{run_id}/attempts/export",
+    dependencies=[VIEWER],
     summary="Export a run's attempts",
     response_class=Response,
     responses=_files(JSONL),
