@@ -97,7 +97,7 @@ class Call:
         )
         reading = adapter.read(exchange, now=utc_now())
         try:
-            await turnstile.leave(grant, exchange, reading)
+            await turnstile.leave(grant, self.request.id, exchange, reading)
         finally:
             # Whatever happens to the accounts: what was paid for is stored.
             await self._settle(reading, (opened, exchange))
@@ -145,5 +145,6 @@ class Call:
                 heard,
                 owner=engine.owner,
                 now=now,
+                outage=self.turnstile.in_outage,
             )
         )
