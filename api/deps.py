@@ -7,9 +7,9 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api import cursors
-from core import keys
-from core.db import Database
+from api import browsers, cursors
+from core import keys, sign_ins
+from core.db import Database, utc_now
 from core.errors import Unauthorized
 from core.media.store import MediaStore
 from core.providers.client import ProviderClient
@@ -60,14 +60,20 @@ MediaStoreDep = Annotated[MediaStore, Depends(get_media_store)]
 
 
 def authenticate(
+    request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     database: DatabaseDep,
 ) -> ApiKey:
-    """Return the key that the caller holds."""
-    if credentials is None:
+    """Return the key that the caller holds, or with which its browser is signed in."""
+    token = browsers.token_of(request)
+    if credentials is not None:
+        with database.read() as session:
+            return keys.authenticate(session, credentials.credentials)
+    if token is None:
         raise Unauthorized("send an API key as `Authorization: Bearer <key>`")
+    browsers.refuse_other_sites(request)
     with database.read() as session:
-        return keys.authenticate(session, credentials.credentials)
+        return sign_ins.find(session, token, now=utc_now())
 
 
 KeyDep = Annotated[ApiKey, Depends(authenticate)]

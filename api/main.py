@@ -10,6 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from api import errors, openapi
 from api.deps import authenticate
 from api.guard import Guard
+from api.pages import assets, signing_in
+from api.pages import jobs as job_pages
 from api.routes import (
     analyses,
     attempts,
@@ -31,7 +33,9 @@ from core.providers.client import ProviderClient
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
 
-OPEN = (health.router, docs.router)
+OPEN = (health.router, docs.router, assets.router)
+PAGES = (signing_in.router, job_pages.router)
+"""For people who are signed in; left out of the API's description."""
 CLOSED = (
     datasets.router,
     specs.router,
@@ -71,7 +75,7 @@ def create_app(
     app.add_middleware(Guard)
     errors.install(app)
     openapi.install(app)
-    for router in OPEN:
+    for router in (*OPEN, *PAGES):
         app.include_router(router)
     for router in CLOSED:
         app.include_router(

@@ -3,15 +3,17 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Request, Response, status
+from fastapi import APIRouter, Body, Header, Query, Request, Response, status
 
 from api.deps import DatabaseDep, NudgeDep, PageDep
 from api.schemas.base import Page
 from api.schemas.batches import BatchOut
 from api.schemas.problem import problems
 from api.schemas.work import EXAMPLE, JobOut
-from core import batches, jobs, progress
+from core import activity, batches, jobs, progress
+from core.activity import Activity
 from core.db import Database, utc_now
+from core.jobs import JobFilter
 from core.rules.quotes import Quote
 from core.rules.states import Status
 from core.rules.submissions import Submission
@@ -56,11 +58,17 @@ def quote_job(
 
 
 @router.get("", summary="List jobs")
-def list_jobs(database: DatabaseDep, page: PageDep, status: Status | None = None) -> Page[JobOut]:
+def list_jobs(
+    database: DatabaseDep,
+    page: PageDep,
+    status: Status | None = None,
+    dataset: Annotated[str | None, Query(max_length=64, description="By name")] = None,
+    model: Annotated[str | None, Query(max_length=64, description="One of its models")] = None,
+) -> Page[JobOut]:
     """Return jobs, the latest first."""
-    now = utc_now()
+    now, wanted = utc_now(), JobFilter(status, dataset, model)
     with database.read() as session:
-        found = jobs.page(session, status=status, after=page.after, limit=page.limit)
+        found = jobs.page(session, wanted, after=page.after, limit=page.limit)
         details = {d.job.id: d for d in progress.of_jobs(session, found.rows)}
     return Page.of(found, lambda job: JobOut.of(details[job.id], now=now))
 
@@ -69,6 +77,13 @@ def list_jobs(database: DatabaseDep, page: PageDep, status: Status | None = None
 def get_job(job_id: UUID, database: DatabaseDep) -> JobOut:
     """Return a job, its runs and how far they have got."""
     return _shown(database, job_id)
+
+
+@router.get("/{job_id}/activity", summary="Show what a job is doing", responses=problems(404))
+def get_activity(job_id: UUID, database: DatabaseDep) -> Activity:
+    """Return the calls a minute beside the limits, why requests exist, and what failed."""
+    with database.read() as session:
+        return activity.of_job(session, job_id, now=utc_now())
 
 
 @router.get("/{job_id}/batches", summary="List a job's batches", responses=problems(404))

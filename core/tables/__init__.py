@@ -3,6 +3,7 @@
 from core.tables.batches import Batch
 from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
+from core.tables.sign_ins import SignIn
 from core.tables.work import Job, Request, Run
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "Run",
     "Sample",
     "Score",
+    "SignIn",
     "Template",
 ]
