@@ -1,6 +1,7 @@
 """What routes are given: the database, the settings, the caller's key, the page asked for."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 from typing import Annotated, Any, cast
 
@@ -52,10 +53,16 @@ def get_nudge(request: Request) -> Callable[[], None]:
     return cast("Callable[[], None]", request.app.state.nudge)
 
 
+def get_patience(request: Request) -> timedelta:
+    """Return how long nothing may be answered in a job before it says why."""
+    return timedelta(seconds=get_app_settings(request).stall_s)
+
+
 DatabaseDep = Annotated[Database, Depends(get_database)]
 NudgeDep = Annotated[Callable[[], None], Depends(get_nudge)]
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 ProviderClientDep = Annotated[ProviderClient, Depends(get_provider_client)]
+PatienceDep = Annotated[timedelta, Depends(get_patience)]
 MediaStoreDep = Annotated[MediaStore, Depends(get_media_store)]
 
 

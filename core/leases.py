@@ -26,6 +26,8 @@ class Leased:
     sample_ids: tuple[int, ...]
     attempts: int
     asked: Asked
+    expires_at: datetime | None = None
+    """When the lease ends; it tells one lease of a request from the next by the same worker."""
 
 
 def models_due(session: Session, *, now: datetime) -> list[UUID]:
@@ -154,13 +156,16 @@ LEASED_COLUMNS = (
     Request.failures,
     Request.throttles,
     Request.refusals,
+    Request.lease_expires_at,
 )
 
 
-def leased(row: Row[int, UUID, list[int], int, int, int, int]) -> Leased:
+def leased(row: Row[int, UUID, list[int], int, int, int, int, datetime | None]) -> Leased:
     """Return a row of LEASED_COLUMNS as a request in hand."""
     asked = Asked(len(row.sample_ids), row.failures, row.throttles, row.refusals)
-    return Leased(row.id, row.run_id, tuple(row.sample_ids), row.attempts, asked)
+    return Leased(
+        row.id, row.run_id, tuple(row.sample_ids), row.attempts, asked, row.lease_expires_at
+    )
 
 
 def has_leftovers(session: Session) -> bool:

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import batches
+from core import batches, stalls, workers
 from core.rules import batches as rules
+from core.rules.eta import Course, Daily, at_pace, by_day
 from core.rules.specs import DatasetSpec
-from core.rules.states import Status
+from core.rules.stalls import Stall
+from core.rules.standings import ModelStanding
+from core.rules.states import ENDED, Status
 from core.tables import Batch, Dataset, Job, Model, Run
 from core.vocabulary import Dispatch
 
@@ -52,6 +55,16 @@ class JobDetail:
     runs: Sequence[RunDetail]
     batches: Sequence[Batch]
     """Those under way, the oldest first."""
+    stalls: Mapping[UUID, Stall]
+    """Why runs do not move, by run; those that do are left out."""
+    standings: Mapping[UUID, ModelStanding]
+    """How the limits of its models stood when a worker last looked."""
+
+    @property
+    def stall(self) -> Stall | None:
+        """Return why it does not move, or a part of it does not."""
+        stalled = (self.stalls.get(detail.run.id) for detail in self.runs)
+        return next((stall for stall in stalled if stall is not None), None)
 
 
 def of_runs(session: Session, found: Sequence[Run]) -> list[RunDetail]:
@@ -79,8 +92,13 @@ def _detail(run: Run, dataset: Dataset, models: Mapping[UUID, Model]) -> RunDeta
     return RunDetail(run, dataset, model.name, priced=model.spec["prices"] is not None)
 
 
-def of_jobs(session: Session, found: Sequence[Job]) -> list[JobDetail]:
-    """Return the details of some jobs, in their order."""
+def of_jobs(
+    session: Session, found: Sequence[Job], *, patience: timedelta, now: datetime
+) -> list[JobDetail]:
+    """Return the details of some jobs, in their order.
+
+    A run that has not moved for as long as `patience` is told why.
+    """
     runs = session.scalars(
         select(Run).where(Run.job_id.in_([job.id for job in found])).order_by(Run.position)
     ).all()
@@ -89,8 +107,13 @@ def of_jobs(session: Session, found: Sequence[Job]) -> list[JobDetail]:
         if detail.run.job_id is not None:
             by_job[detail.run.job_id].append(detail)
     open_batches = batches.open_of(session, [job.id for job in found])
+    stalled = stalls.of_runs(session, runs, patience=patience, now=now)
+    moving = {run.model_id for run in runs if run.model_id and run.status not in ENDED}
+    standings = workers.standings(session, moving) if moving else {}
     return [
-        JobDetail(job, by_job[job.id][0].dataset, by_job[job.id], open_batches[job.id])
+        JobDetail(
+            job, by_job[job.id][0].dataset, by_job[job.id], open_batches[job.id], stalled, standings
+        )
         for job in found
     ]
 
@@ -105,16 +128,14 @@ def pending(run: Run) -> int:
     return run.samples - run.answered - run.refused - run.unparsed - run.failed
 
 
-def eta_seconds(
-    runs: Sequence[RunDetail], under_way: Sequence[Batch], *, now: datetime
-) -> float | None:
+def eta_seconds(detail: JobDetail, *, now: datetime) -> float | None:
     """Return the seconds a job still needs, or None where that is not known.
 
     At the pace it has kept; or, while files of it are at a provider, until the last is through.
     """
-    if any(d.run.dispatch is Dispatch.BATCH for d in runs):
-        return _eta_of_batches(under_way, now=now)
-    return _eta_online(runs, now=now)
+    if any(d.run.dispatch is Dispatch.BATCH for d in detail.runs):
+        return _eta_of_batches(detail.batches, now=now)
+    return _eta_online(detail, now=now)
 
 
 def _eta_of_batches(under_way: Sequence[Batch], *, now: datetime) -> float | None:
@@ -135,16 +156,38 @@ def _eta_of_batches(under_way: Sequence[Batch], *, now: datetime) -> float | Non
     return max(known) if known and len(known) == len(spans) else None
 
 
-def _eta_online(runs: Iterable[RunDetail], *, now: datetime) -> float | None:
-    """Return the seconds that calls one by one still need, or None if no pace is known.
+def _eta_online(detail: JobDetail, *, now: datetime) -> float | None:
+    """Return the seconds that calls one by one still need, or None if nobody can tell.
 
     The pace is that of its running runs since their first call; runs still to come are counted
-    at the same pace.
+    at the same pace. A limit on the requests of a day may hold the last of them back longer.
     """
-    going = [d.run for d in runs if d.run.status in {Status.QUEUED, Status.RUNNING}]
-    begun = [run for run in going if run.started_at is not None]
-    done = sum(run.samples - pending(run) for run in begun)
-    if not done:
+    going = [d.run for d in detail.runs if d.run.status in {Status.QUEUED, Status.RUNNING}]
+    waits = [detail.stalls[run.id] for run in going if run.id in detail.stalls]
+    if any(stall.until is None for stall in waits):
         return None
-    since = min(run.started_at for run in begun if run.started_at is not None)
-    return sum(pending(run) for run in going) * (now - since).total_seconds() / done
+    begun = [run for run in going if run.started_at is not None]
+    if not begun:
+        return None
+    course = Course(
+        min(run.started_at for run in begun if run.started_at is not None),
+        sum(run.samples - pending(run) for run in begun),
+        sum(pending(run) for run in going),
+    )
+    moved_at = max(run.moved_at or course.begun_at for run in begun)
+    longest = max(waits, key=lambda stall: stall.until or now, default=None)
+    spans = [at_pace(course, longest, moved_at, now)]
+    for model_id in {run.model_id for run in going if run.model_id is not None}:
+        runs = [run for run in going if run.model_id == model_id]
+        if daily := _daily(runs, detail.standings.get(model_id)):
+            spans.append(by_day(daily, detail.stalls.get(runs[0].id), course.begun_at, now))
+    return max((span for span in spans if span is not None), default=None)
+
+
+def _daily(runs: Sequence[Run], standing: ModelStanding | None) -> Daily | None:
+    """Return what runs of one model have to send under its limit on a day's requests, if any."""
+    room = None if standing is None else standing.daily()
+    if standing is None or room is None:
+        return None
+    requests = sum(-(-pending(run) // run.batch_size) for run in runs)
+    return Daily(requests, *room, standing.pace_rpm())

@@ -97,10 +97,13 @@ def move(
 
     The only door through which a run's status changes. The caller follows with `jobs.follow`.
     """
+    values = {"status": target, "reason": reason, "finished_at": now if target in ENDED else None}
+    if target is Status.RUNNING:
+        values |= {"moved_at": now, "faulty_since": None}
     moved = session.scalar(
         update(Run)
         .where(Run.id == run_id, Run.status.in_(run_sources(target)))
-        .values(status=target, reason=reason, finished_at=now if target in ENDED else None)
+        .values(values)
         .returning(Run.id)
     )
     return moved is not None
@@ -184,6 +187,7 @@ def plan(session: Session, run: Run, ids: NDArray[np.int64], *, at: int, now: da
             planned=at + len(ids),
             requests=Run.requests + -(-len(ids) // run.batch_size),
             status=Status.RUNNING,
+            moved_at=now,
         )
         .returning(Run.id)
     )

@@ -26,6 +26,12 @@ class Settings(BaseSettings):
         (), description="Folders that datasets may be imported from by path, as in PATH"
     )
     max_upload_gb: float = Field(20.0, gt=0, description="Largest archive that may be uploaded")
+    stall_s: float = Field(
+        60.0, gt=0, description="A job in which nothing was answered for so many seconds says why"
+    )
+    metrics_key: SecretStr | None = Field(
+        None, min_length=16, description="A key that opens GET /metrics and nothing else"
+    )
     admin_key: SecretStr | None = Field(
         None, min_length=16, description="The admin's API key; unset: made in `data`/admin.key"
     )
@@ -42,6 +48,11 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{(self.data / 'gerbench.db').absolute()}"
+
+    @property
+    def spool(self) -> Path:
+        """Return the folder of replies that wait for the database to come back."""
+        return self.data / "spool"
 
     @property
     def broker(self) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, insert, select, update
+from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from core import attempts
@@ -16,6 +16,7 @@ from core.db import table
 from core.leases import Leased
 from core.rules.classes import rank
 from core.rules.readings import Answer
+from core.rules.stalls import DOWN, SPOKE
 from core.rules.states import UNSENT, RequestState, Status
 from core.rules.strategy import BREAKER, Child, Verdict
 from core.tables import Prediction, Request, Run
@@ -43,6 +44,8 @@ ENDED = select(RUNS.c.id).where(
 PREDICT = insert(table(Prediction))
 ADVANCE = update(REQUESTS).where(REQUESTS.c.id == bindparam("request"))
 BRANCH = insert(REQUESTS)
+MOMENT = RUNS.c.moved_at.type
+SPOKE_AT = bindparam("spoke_at", type_=MOMENT)
 ADD = (
     update(RUNS)
     .where(RUNS.c.id == bindparam("run"))
@@ -50,7 +53,12 @@ ADD = (
         {RUNS.c[name]: RUNS.c[name] + bindparam(f"added_{name}") for name in COUNTERS}
         | {
             RUNS.c.rejections: case((bindparam("answered"), 0), else_=RUNS.c.rejections)
-            + bindparam("rejected")
+            + bindparam("rejected"),
+            RUNS.c.moved_at: func.coalesce(SPOKE_AT, RUNS.c.moved_at),
+            RUNS.c.faulty_since: case(
+                (SPOKE_AT.is_not(None), None),
+                else_=func.coalesce(RUNS.c.faulty_since, bindparam("fault_at", type_=MOMENT)),
+            ),
         }
     )
     .returning(RUNS.c.rejections)
@@ -82,6 +90,10 @@ class Totals:
     rejected_in_a_row: int = 0
     answered: bool = False
     reason: str | None = None
+    spoke_at: datetime | None = None
+    """When the model last spoke."""
+    fault_at: datetime | None = None
+    """When its provider first failed."""
 
 
 def settle_all(session: Session, settlements: Sequence[Settlement]) -> dict[UUID, str]:
@@ -133,7 +145,7 @@ def _price(totals: Totals, s: Settlement, *, bought: bool) -> None:
 
 
 def _outcomes(totals: Totals, s: Settlement) -> None:
-    """Add the outcomes of a settlement, and what the breaker counts."""
+    """Add the outcomes of a settlement, what the breaker counts, and whether the model spoke."""
     totals.counts["answered"] += len(s.verdict.answers)
     if s.verdict.outcome is not None:
         totals.counts[s.verdict.outcome.value] += len(_rest(s))
@@ -142,6 +154,10 @@ def _outcomes(totals: Totals, s: Settlement) -> None:
         totals.reason = s.reason
     elif s.heard is not None and s.heard.reading.result is Result.ANSWERED:
         totals.rejected_in_a_row, totals.answered = 0, True
+    if s.heard is not None and s.heard.reading.result in SPOKE:
+        totals.spoke_at = max(totals.spoke_at or s.at, s.at)
+    elif s.heard is not None and s.heard.reading.result in DOWN:
+        totals.fault_at = min(totals.fault_at or s.at, s.at)
 
 
 def _rest(s: Settlement) -> list[int]:
@@ -253,8 +269,9 @@ def _add(session: Session, totals: Mapping[UUID, Totals]) -> dict[UUID, str]:
     """Add to the totals of the runs, in one order for all workers; return what tripped."""
     tripped = {}
     for run_id, added in sorted(totals.items()):
-        values = {f"added_{name}": added.counts[name] for name in COUNTERS}
+        values: dict[str, Any] = {f"added_{name}": added.counts[name] for name in COUNTERS}
         values |= {"answered": added.answered, "rejected": added.rejected_in_a_row}
+        values |= {"spoke_at": added.spoke_at, "fault_at": added.fault_at}
         rejections = session.connection().scalar(ADD, {"run": run_id, **values})
         if added.rejected_in_a_row and rejections is not None and rejections >= BREAKER:
             tripped[run_id] = f"{BREAKER} requests in a row were rejected: {added.reason}"

@@ -15,6 +15,7 @@ from core.settings import Settings
 from gerbench.folder import DataFolder
 from migrations import schema
 from worker.process import BeatProcess, WorkerProcess
+from worker.recovery import recover
 
 START_POLL_S = 0.01
 """Between looks at whether the API answers."""
@@ -135,13 +136,17 @@ def _prepare(settings: Settings) -> None:
     """Bring the database of an embedded service up to date; refuse a stale shared one.
 
     The lock on the data folder says that nobody else works on an embedded database, so every
-    lease found in it belongs to a process that is gone.
+    lease found in it belongs to a process that is gone. Replies that it left in the spool count, so
+    they are stored first.
     """
     if settings.database_url is not None:
         schema.check(settings.database)
         return
     schema.upgrade(settings.database)
+    # Of code between releases there is no upgrade: say so now, not in every answer.
+    schema.check(settings.database)
     database = Database.at(settings.database)
+    recover(database, settings.spool)
     with database.write.begin() as session:
         rescue.rescue(session, expired_before=None, jitter=0.0, now=utc_now())
         batches.let_all_go(session)

@@ -65,7 +65,11 @@ def check(url: str) -> None:
         differences = autogenerate.compare_metadata(context, Base.metadata)
     if differences:
         listed = "; ".join(map(repr, differences))
-        raise StaleSchema(f"the database differs from the tables of this code: {listed}")
+        raise StaleSchema(
+            "the database has other tables than this code, as code between two releases leaves"
+            " behind: use another data folder or database, or the code that made it."
+            f" They differ in: {listed}"
+        )
 
 
 def options() -> dict[str, Any]:

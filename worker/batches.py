@@ -135,12 +135,13 @@ def _prepare(held: Held) -> None:
 
 def _upload(held: Held) -> None:
     """Bring the file to the provider and create the batch, once, whatever was interrupted."""
+    asked = held.batch.creating_at is not None
     try:
         remote = _created(held)
     except BatchFault as fault:
-        _not_created(held, fault.reading)
+        _not_created(held, fault.reading, asked=asked)
     except MissingCredential as error:
-        _not_created(held, Reading(Result.UNAUTHORIZED, reason=str(error)))
+        _not_created(held, Reading(Result.UNAUTHORIZED, reason=str(error)), asked=asked)
     else:
         if remote is not None:
             _submitted(held, remote)
@@ -199,14 +200,18 @@ def _submitted(held: Held, remote: RemoteBatch) -> None:
     held.let_go(SOON)
 
 
-def _not_created(held: Held, reading: Reading) -> None:
-    """Try again later where that may help; else give the batch up, before anything was paid."""
+def _not_created(held: Held, reading: Reading, *, asked: bool) -> None:
+    """Try again later where that may help; else give the batch up.
+
+    Before its creation was ever `asked` for nothing was paid. After that only the provider can
+    tell: it is asked until it does, and where it never will, the lines are unknown.
+    """
     reason = reading.reason
-    if reading.result in WORTH_ANOTHER_TRY:
+    if reading.result in WORTH_ANOTHER_TRY or (asked and reading.result is not Result.REJECTED):
         tries = held.batch.tries + 1
         held.let_go(rest_after(tries, reading.retry_after_s), tries=tries, reason=reason)
         return
-    ending = Ending.REJECTED
+    ending = Ending.GONE if asked else Ending.REJECTED
     if reading.result is Result.UNAUTHORIZED:
         # Another credential may do; without any, this pauses the model's runs.
         turnstile = Turnstile(held.engine, held.batch.model_id, held.model, 0.0)

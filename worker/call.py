@@ -1,7 +1,6 @@
 """One request, from leased to settled."""
 
 import asyncio
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,12 +14,10 @@ from core.prompts import RunContext, SampleInput, write
 from core.providers.body import Body
 from core.rules.money import cost_nano
 from core.rules.readings import Exchange, Reading
-from core.rules.replies import understand
 from core.rules.specs import CredentialRef
-from core.rules.strategy import Verdict, decide
 from core.rules.tokens import estimate
-from core.settling import Settlement
 from core.vocabulary import Result
+from worker.judging import settlement
 from worker.turnstile import GivenBack, Turnstile
 
 MEGABYTE = 1_000_000
@@ -127,24 +124,14 @@ class Call:
             opened, exchange = sent
             cost = cost_nano(self.turnstile.model.prices, reading.usage)
             heard = Heard(opened.id, exchange, reading, cost, now)
-        verdict, reason = self._judge(reading)
-        settlement = Settlement(
-            self.request,
-            engine.owner,
-            verdict,
-            now,
-            reason,
-            [self.context.classes.right(s.target, s.number) for s in self.samples],
-            heard,
+        await engine.writer.write(
+            settlement(
+                self.request,
+                self.context,
+                self.samples,
+                reading,
+                heard,
+                owner=engine.owner,
+                now=now,
+            )
         )
-        await engine.writer.write(settlement)
-
-    def _judge(self, reading: Reading) -> tuple[Verdict, str | None]:
-        """Return what becomes of the request, and why where it is no plain answer."""
-        names, labels = self.context.names(len(self.samples)), self.context.labels
-        said = understand(reading, names=names, labels=labels)
-        jitter = random.random()
-        verdict = decide(
-            self.request.asked, reading, said.parsed, refusal=said.refusal, jitter=jitter
-        )
-        return verdict, said.reason

@@ -11,7 +11,8 @@ from uuid import UUID
 import structlog
 
 from core import attempts, leases, models
-from core.db import utc_now
+from core.db import AWAY, utc_now, words_of
+from core.leases import Leased
 from core.limiter.interface import LimiterAway
 from core.rules.readings import Reading
 from core.rules.room import PastUse
@@ -78,7 +79,12 @@ class Slice:
                 await turnstile.thinned(ahead // 2, min(left, LOOK_S))
                 continue
             room = ahead - turnstile.waiting
-            leased = await self._engine.in_thread(self._lease, room)
+            try:
+                leased = await self._engine.in_thread(self._lease, room)
+            except AWAY as away:
+                # Calls under way go on; the writer keeps what comes back.
+                log.warning("nothing can be leased: the database is away", error=words_of(away))
+                return False
             if not leased and not self._tasks:
                 return True
             turnstile.expect(len(leased))
@@ -104,7 +110,7 @@ class Slice:
             await asyncio.wait(self._tasks)
 
     def _lease(self, slots: int) -> list[Call]:
-        """Take due requests, with all that is needed to make their calls."""
+        """Take due requests, with all that is needed to make their calls. Raises one of AWAY."""
         engine = self._engine
         with engine.database.write.begin() as session:
             taken = leases.lease(
@@ -115,6 +121,16 @@ class Slice:
                 now=utc_now(),
                 lasts=self._lasts,
             )
+        try:
+            return self._calls(taken)
+        except AWAY:
+            # They are ours, and nobody would look at them before their leases end.
+            engine.loop.call_soon_threadsafe(self._return, taken)
+            raise
+
+    def _calls(self, taken: Sequence[Leased]) -> list[Call]:
+        """Read what the calls of leased requests need."""
+        engine = self._engine
         with engine.database.read() as session:
             samples = inputs_of(session, taken)
             for run_id in {request.run_id for request in taken} - engine.contexts.keys():
@@ -173,9 +189,17 @@ class Slice:
 
     async def _give_back(self, call: Call, wait_s: float) -> None:
         """Return a request that was not sent to the queue; no attempt counts."""
+        await self._engine.writer.write(self._unsent(call.request, wait_s))
+
+    def _return(self, taken: Sequence[Leased]) -> None:
+        """Return requests to the queue as soon as that can be written."""
+        for request in taken:
+            self._engine.writer.write(self._unsent(request, 0.0))
+
+    def _unsent(self, request: Leased, wait_s: float) -> Settlement:
+        """Return what becomes of a request that was not sent."""
         verdict = Verdict(RequestState.DUE, wait_s=wait_s)
-        settlement = Settlement(call.request, self._engine.owner, verdict, utc_now(), None)
-        await self._engine.writer.write(settlement)
+        return Settlement(request, self._engine.owner, verdict, utc_now(), None)
 
 
 def _groups(calls: Sequence[Call]) -> Iterator[Sequence[Call]]:
@@ -197,6 +221,7 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
     engine.leasing.add(model_id)
     try:
         model = await engine.in_thread(_spec, engine, model_id)
+        engine.called[model_id] = model
         await _restore(engine, model_id, model)
         slice_ = Slice(engine, model_id, model, wake)
         drained = await slice_.run()
@@ -205,7 +230,7 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
     await slice_.finish()
     if drained:
         # Runs may have come to their end; the next tick would see it a second later.
-        await engine.in_thread(partial(tidy, engine.database, now=utc_now()))
+        engine.rescued += await engine.in_thread(partial(tidy, engine.database, now=utc_now()))
 
 
 def _spec(engine: Engine, model_id: UUID) -> ModelSpec:

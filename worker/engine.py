@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -18,8 +19,11 @@ from core.limiter.factory import create_limiter
 from core.media.store import MediaStore
 from core.prompts import RunContext
 from core.providers.client import ProviderClient
+from core.rules.specs import ModelSpec
+from core.rules.standings import Want
 from core.settings import Settings
 from worker.flow import Flow
+from worker.spool import Spool
 from worker.writer import Writer
 
 T = TypeVar("T")
@@ -56,11 +60,21 @@ class Engine:
         """Models that have no room before this moment of the loop's clock."""
         self.flows: defaultdict[UUID, Flow] = defaultdict(Flow)
         """How fast the calls of each model leave."""
+        self.called: dict[UUID, ModelSpec] = {}
+        """Models that slices of this process were of lately, as they were declared then."""
+        self.wants: dict[UUID, Want] = {}
+        """What the next call of a model waits for; without it there was room."""
+        self.ticked_at: datetime | None = None
+        """When this process last carried out a tick."""
+        self.rescued = 0
+        """Requests taken back from workers that died."""
         self.stopping = asyncio.Event()
         self._slices: set[asyncio.Task[Any]] = set()
         self._threads = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")
         self.loop = uvloop.new_event_loop()
-        self.writer = Writer(self.database, self.loop)
+        self.spool = settings.spool
+        """The folder of replies that wait for the database."""
+        self.writer = Writer(self.database, self.loop, Spool(self.spool, self.owner))
         self._thread = threading.Thread(target=self.loop.run_forever, name="dispatch", daemon=True)
         self._thread.start()
 
@@ -71,6 +85,10 @@ class Engine:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop from another thread, to its end."""
         return asyncio.run_coroutine_threadsafe(self._watched(work), self.loop).result()
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine on the loop, which a stop waits for; nobody else does."""
+        asyncio.run_coroutine_threadsafe(self._watched(work), self.loop)
 
     async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine as one that a stop waits for."""

@@ -10,6 +10,7 @@ from celery.worker import WorkController
 from core.settings import Settings
 from worker.app import STALE_S, TICK, create_celery
 from worker.engine import Engine
+from worker.pulse import beat
 from worker.tasks import register
 
 log = structlog.get_logger()
@@ -34,7 +35,8 @@ class WorkerProcess:
         self._thread = threading.Thread(target=self._serve, name="worker", daemon=True)
 
     def start(self) -> None:
-        """Begin to take work."""
+        """Begin to take work, and say so."""
+        self.engine.begin(beat(self.engine))
         self._thread.start()
 
     def wake(self) -> None:

@@ -1,20 +1,26 @@
 """The Celery tasks: shells around planning, dispatch and the tick."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+import structlog
 from celery import Celery
 
 from core import batches, leases, runs
-from core.db import Database, utc_now
+from core.db import AWAY, utc_now, words_of
 from worker.app import ADVANCE, DISPATCH, GATHER, PLAN, STALE_S, TICK
 from worker.batches import advance, gather
 from worker.dispatch import dispatch
 from worker.engine import Engine
 from worker.planner import plan
+from worker.recovery import recover
 from worker.upkeep import quiet, tidy
+
+log = structlog.get_logger()
 
 
 def register(app: Celery, engine: Engine) -> None:
@@ -27,6 +33,7 @@ def register(app: Celery, engine: Engine) -> None:
         app.send_task(name, [str(key) for key in keys], expires=STALE_S)
 
     @app.task(name=PLAN)
+    @reaching()
     def plan_run(run_id: str) -> None:
         with engine.database.read() as session:
             model_id = runs.get(session, UUID(run_id)).model_id
@@ -35,29 +42,46 @@ def register(app: Celery, engine: Engine) -> None:
                 wake(DISPATCH, model_id)
 
     @app.task(name=DISPATCH)
+    @reaching()
     def dispatch_model(model_id: str) -> None:
         key = UUID(model_id)
         engine.run(dispatch(engine, key, partial(wake, DISPATCH, key)))
 
     @app.task(name=GATHER)
+    @reaching()
     def gather_batch(job_id: str, model_id: str) -> None:
         gather(engine, UUID(job_id), UUID(model_id))
 
     @app.task(name=ADVANCE)
+    @reaching()
     def advance_batch(batch_id: str) -> None:
         advance(engine, UUID(batch_id))
 
     @app.task(name=TICK)
+    @reaching()
     def tick() -> None:
-        for name, *keys in work_due(engine.database, now=utc_now()):
+        engine.ticked_at = utc_now()
+        # Before any rescue: the replies of the dead count while their leases last.
+        recover(engine.database, engine.spool)
+        for name, *keys in work_due(engine, now=engine.ticked_at):
             wake(name, *keys)
 
 
-def work_due(database: Database, *, now: datetime) -> list[tuple[Any, ...]]:
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Say in a line that the database is away; the next tick tries again."""
+    try:
+        yield
+    except AWAY as away:
+        log.warning("the database is away", error=words_of(away))
+
+
+def work_due(engine: Engine, *, now: datetime) -> list[tuple[Any, ...]]:
     """Tidy up, and return what else there is to do: names of Celery tasks, each with its ids."""
+    database = engine.database
     if quiet(database):
         return []
-    tidy(database, now=now)
+    engine.rescued += tidy(database, now=now)
     with database.read() as session:
         return [
             *((PLAN, run) for run in runs.unplanned(session)),

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from core.providers.adapters import adapter_for
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import ModelSpec
+from core.rules.standings import Want
 from core.vocabulary import Result
 from worker.engine import Engine
 
@@ -95,6 +97,8 @@ class Turnstile:
         self._closed = False
         self._line: deque[Place] = deque()
         self._asking: asyncio.Task[None] | None = None
+        self._out = 0
+        """Calls that have room and are not over."""
         self._freed = asyncio.Event()
         self._thin = 0
         self._thinned = asyncio.Event()
@@ -171,18 +175,23 @@ class Turnstile:
             return 0.0
         for place, grant in zip(asked, reserved.grants, strict=False):
             self._line.popleft()
+            self._out += 1
             if place.room.done():
                 await self.back_out(grant)
             else:
                 place.room.set_result(grant)
         if reserved.wait is None:
+            self.engine.wants.pop(self.model_id, None)
             return 0.0
         wait = reserved.wait.delay_s
-        if wait > left:
+        until = utc_now() + timedelta(seconds=wait)
+        self.engine.wants[self.model_id] = Want(until=until, reason=reserved.wait.reason)
+        # A call that ends may give room back long before the wait is over.
+        if wait > left and not self._out:
             self._rest(wait)
         else:
             self._freed.clear()
-            await _within(self._freed, wait)
+            await _within(self._freed, min(wait, left))
         return wait
 
     async def _reserve(self, costs: list[Cost]) -> Reserved:
@@ -205,10 +214,12 @@ class Turnstile:
         """Give room back that was not used."""
         with _forgiven():
             await self.engine.limiter.release(str(self.model_id), grant)
+        self._out -= 1
         self._freed.set()
 
     async def leave(self, grant: Grant, exchange: Exchange, reading: Reading) -> None:
         """Account for a call that is over, and learn from what the provider said."""
+        self._out -= 1
         with _forgiven():
             await self._account(grant, exchange, reading)
         self._freed.set()

@@ -18,18 +18,19 @@ def quiet(database: Database) -> bool:
         )
 
 
-def tidy(database: Database, *, now: datetime) -> None:
+def tidy(database: Database, *, now: datetime) -> int:
     """Rescue requests of dead workers, close finished runs, drop what was cancelled.
 
-    Looks before it writes: an idle service takes no write lock.
+    Returns how many were rescued. Looks before it writes: an idle service takes no write lock.
     """
     with database.read() as session:
         expired = rescue.has_expired(session, now=now)
         finished = runs.finished(session)
         leftovers = leases.has_leftovers(session)
+    rescued = 0
     if expired:
         with database.write.begin() as session:
-            rescue.rescue(session, expired_before=now, jitter=random.random(), now=now)
+            rescued = rescue.rescue(session, expired_before=now, jitter=random.random(), now=now)
     for run in finished:
         with database.write.begin() as session:
             jobs.lock(session, jobs.owner(run))
@@ -38,3 +39,4 @@ def tidy(database: Database, *, now: datetime) -> None:
     if leftovers:
         with database.write.begin() as session:
             leases.cancel_leftovers(session, limit=LEFTOVERS, now=now)
+    return rescued

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
-from core import attempts, jobs, runs, settling
+from core import again, attempts, jobs, runs, settling
 from core.attempts import Opened, Opening
-from core.db import Database, utc_now
+from core.db import AWAY, Database, utc_now, words_of
 from core.settling import Settlement
+from worker.spool import Spool
 
 log = structlog.get_logger()
 
@@ -21,7 +21,7 @@ GROUP_S = 0.01
 
 MAX_GROUP = 500
 RETRY_S = 1.0
-"""Between tries while the database is away: what was paid for must be stored."""
+"""Between tries while the database is away."""
 
 Write = Opening | Settlement
 Awaited = tuple[Write, asyncio.Future[Opened | None]]
@@ -30,9 +30,10 @@ Awaited = tuple[Write, asyncio.Future[Opened | None]]
 class Writer:
     """A thread that owns the transactions of a loop. Its methods belong to that loop."""
 
-    def __init__(self, database: Database, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, database: Database, loop: asyncio.AbstractEventLoop, spool: Spool) -> None:
         self._database = database
         self._loop = loop
+        self._spool = spool
         self._queue: SimpleQueue[Awaited | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
@@ -47,7 +48,10 @@ class Writer:
         return future
 
     def close(self) -> None:
-        """Commit what is queued and stop; from any thread."""
+        """Commit what is queued and stop; from any thread.
+
+        While the database is away what was paid for stays in the spool.
+        """
         self._queue.put(None)
         self._thread.join()
 
@@ -56,8 +60,10 @@ class Writer:
         going = True
         while going:
             group, going = self._gather()
-            if group:
+            try:
                 self._commit(group)
+            except AWAY as away:
+                going = self._outlast(group, away) if going else self._give_up(group)
 
     def _gather(self) -> tuple[list[Awaited], bool]:
         """Return the next group, and whether there will be another.
@@ -80,44 +86,116 @@ class Writer:
             group.append(item)
         return group, True
 
-    def _commit(self, group: Sequence[Awaited]) -> None:
-        """Commit a group; when something in it is bad, each write alone, so that one fails."""
+    def _commit(self, group: Sequence[Awaited], *, repeated: bool = False) -> None:
+        """Commit a group; when something in it is bad, each write alone, so that one fails.
+
+        Raises one of AWAY when the database is; part of the group may be committed then.
+        """
+        if not group:
+            return
         try:
-            results = self._transact([item for item, _ in group])
+            results = self._transact([item for item, _ in group], repeated=repeated)
+        except AWAY:
+            raise
         except Exception as error:
             if len(group) == 1:
                 log.exception("write failed", write=type(group[0][0]).__name__)
                 self._tell(group, [error])
                 return
             for single in group:
-                self._commit([single])
+                self._commit([single], repeated=repeated)
             return
         self._tell(group, results)
+
+    def _outlast(self, group: list[Awaited], away: Exception) -> bool:
+        """Hold out until the database is back; tell whether the writer goes on.
+
+        Meanwhile no call leaves, since its attempt cannot be written, and what comes back goes to
+        the spool.
+        """
+        log.warning(
+            "the database is away: nothing is sent until it is back, and replies wait in the spool",
+            error=words_of(away),
+            spool=str(self._spool.path),
+        )
+        self._keep(group)
+        while True:
+            arrived, going = self._arrived(RETRY_S)
+            self._keep(arrived)
+            group += arrived
+            if not going:
+                return self._give_up(group, kept=True)
+            if self._repeat(group):
+                self._spool.clear()
+                log.warning("the database is back, and all that waited is stored")
+                return True
+
+    def _repeat(self, group: list[Awaited]) -> bool:
+        """Commit writes of which some may be committed; tell whether all of them are."""
+        try:
+            while group:
+                self._commit(group[:MAX_GROUP], repeated=True)
+                del group[:MAX_GROUP]
+        except AWAY:
+            return False
+        return True
+
+    def _give_up(self, group: list[Awaited], *, kept: bool = False) -> bool:
+        """Stop while the database is away: whoever works on the folder next stores the spool."""
+        if not kept:
+            self._keep(group)
+        if not self._repeat(group):
+            log.warning("stopped while the database is away", spool=str(self._spool.path))
+            self._spool.close()
+        else:
+            self._spool.clear()
+        return False
+
+    def _keep(self, group: Sequence[Awaited]) -> None:
+        """Put what was paid for on disk."""
+        try:
+            self._spool.keep(item for item, _ in group if isinstance(item, Settlement))
+        except OSError as error:
+            log.error(  # noqa: TRY400 - the reason says it all
+                "replies wait in memory alone, where a kill would lose them",
+                reason=str(error),
+                spool=str(self._spool.path),
+            )
+
+    def _arrived(self, seconds: float) -> tuple[list[Awaited], bool]:
+        """Return what is queued within some seconds, and whether the writer goes on."""
+        arrived: list[Awaited] = []
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            try:
+                item = self._queue.get(timeout=left)
+            except Empty:
+                break
+            if item is None:
+                return arrived, False
+            arrived.append(item)
+        return arrived, True
 
     def _tell(self, group: Sequence[Awaited], results: Sequence[Opened | Exception | None]) -> None:
         """End the futures of a group, in one step on their loop."""
         futures = [future for _, future in group]
         self._loop.call_soon_threadsafe(_end, futures, results)
 
-    def _transact(self, items: Sequence[Write]) -> list[Opened | None]:
-        """Commit some writes, however long the database is away."""
-        while True:
-            try:
-                return self._once(items)
-            except OperationalError as error:
-                log.warning("database away; trying again", error=str(error.orig))
-                time.sleep(RETRY_S)
+    def _transact(self, items: Sequence[Write], *, repeated: bool) -> list[Opened | None]:
+        """Commit some writes, and stop the runs whose breaker they trip.
 
-    def _once(self, items: Sequence[Write]) -> list[Opened | None]:
-        """Commit some writes, and stop the runs whose breaker they trip."""
+        `repeated`: a commit of them was tried before, and nobody knows whether it happened.
+        """
         settlements = [item for item in items if isinstance(item, Settlement)]
         openings = [item for item in items if isinstance(item, Opening)]
+        settle_all = again.settle_all if repeated else settling.settle_all
+        open_all = again.open_all if repeated else attempts.open_all
         tripped = {}
         with self._database.write.begin() as session:
             runs.hold(session, {item.request.run_id for item in items})
             if settlements:
-                tripped = settling.settle_all(session, settlements)
-            opened = iter(attempts.open_all(session, openings) if openings else [])
+                tripped = settle_all(session, settlements)
+            opened = iter(open_all(session, openings) if openings else [])
         for run_id, reason in tripped.items():
             with self._database.write.begin() as session:
                 jobs.stop(session, run_id, reason, now=utc_now())

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from api.deps import NudgeDep, PageDep, PageRequest
+from api.deps import NudgeDep, PageDep, PageRequest, PatienceDep
 from api.pages import forms, trees
 from api.pages.shell import PageRoute, Visitor, VisitorDep, see_other, shown_to
 from api.routes import datasets, metrics, models
@@ -22,21 +22,24 @@ from core.rules.submissions import Submission
 router = APIRouter(prefix="/jobs", include_in_schema=False, route_class=PageRoute)
 
 Word = Annotated[str, Query(max_length=64)]
+HOLD = {"pause": rest.pause_job, "cancel": rest.cancel_job}
+GO_ON = {"resume": rest.resume_job, "retry": rest.retry_job}
 CHOICES = 500
 """Datasets and models that a form offers."""
 
 
 @router.get("")
-def list_jobs(
+def show_jobs(
     who: VisitorDep,
     part: PageDep,
+    patience: PatienceDep,
     status: Status | None = None,
     dataset: Word | None = None,
     model: Word | None = None,
 ) -> Response:
     """Show jobs with how far they have got, the latest first."""
     wanted = {"status": status, "dataset": dataset, "model": model}
-    found = rest.list_jobs(who.database, part, status, dataset, model)
+    found = rest.list_jobs(who.database, part, patience, status, dataset, model)
     return shown_to(
         who,
         "jobs.html",
@@ -74,9 +77,10 @@ def new_job(who: VisitorDep) -> Response:
 
 
 @router.post("")
-def submit(
+def send_job(
     who: VisitorDep,
     nudge: NudgeDep,
+    patience: PatienceDep,
     submission: Annotated[str, Form(max_length=100_000)],
     idempotency_key: Annotated[str, Form(min_length=1, max_length=255)],
 ) -> Response:
@@ -85,14 +89,16 @@ def submit(
         body = Submission.model_validate_json(submission)
     except ValidationError as error:
         raise InvalidInput(forms.told(error)) from error
-    made = rest.create_job(body, who.database, who.request, Response(), nudge, idempotency_key)
+    made = rest.create_job(
+        body, who.database, who.request, Response(), nudge, patience, idempotency_key
+    )
     return see_other(f"/jobs/{made.id}")
 
 
 @router.get("/{job_id}")
-def get_job(who: VisitorDep, job_id: UUID) -> Response:
+def show_job(who: VisitorDep, patience: PatienceDep, job_id: UUID) -> Response:
     """Show a job as it goes."""
-    job = rest.get_job(job_id, who.database)
+    job = rest.get_job(job_id, who.database, patience)
     scored = metrics.list_metrics(who.database, PageRequest(limit=200), job=job_id)
     with who.database.read() as session:
         doing = activity.of_job(session, job_id, now=utc_now())
@@ -110,12 +116,15 @@ def get_job(who: VisitorDep, job_id: UUID) -> Response:
 
 
 @router.post("/{job_id}/{move}")
-def move_job(who: VisitorDep, nudge: NudgeDep, job_id: UUID, move: str) -> Response:
+def move_job(
+    who: VisitorDep, nudge: NudgeDep, patience: PatienceDep, job_id: UUID, move: str
+) -> Response:
     """Pause, resume, cancel or retry a job, as its routes do."""
-    if move in {"pause", "cancel"}:
-        {"pause": rest.pause_job, "cancel": rest.cancel_job}[move](job_id, who.database)
-    elif move in {"resume", "retry"}:
-        {"resume": rest.resume_job, "retry": rest.retry_job}[move](job_id, who.database, nudge)
+    hold, go_on = HOLD.get(move), GO_ON.get(move)
+    if hold is not None:
+        hold(job_id, who.database, patience)
+    elif go_on is not None:
+        go_on(job_id, who.database, nudge, patience)
     else:
         raise InvalidInput(f"a job cannot be sent to {move!r}: pause, resume, cancel or retry it")
     return see_other(f"/jobs/{job_id}")
@@ -147,5 +156,3 @@ def _choices(who: Visitor) -> dict[str, Any]:
     every = datasets.list_datasets(who.database, PageRequest(limit=CHOICES)).items
     named = models.list_models(who.database, PageRequest(limit=CHOICES)).items
     return {"datasets": every, "models": named}
-
-

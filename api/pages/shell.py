@@ -112,7 +112,9 @@ class PageRoute(APIRoute):
             except DomainError as error:
                 return _told(request, HTTPStatus(status_of(type(error))), str(error))
             except RequestValidationError as error:
-                faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
+                faults = "; ".join(
+                    f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors()
+                )
                 return _told(request, HTTPStatus.UNPROCESSABLE_ENTITY, faults)
 
         return handle_or_tell

@@ -31,13 +31,13 @@ def own_path(given: str) -> str:
 
 
 @router.get("/")
-def get_front() -> Response:
+def show_front() -> Response:
     """Begin with the jobs."""
     return see_other("/jobs")
 
 
 @router.get("/sign-in")
-def get_sign_in(request: Request, back: Next = "/") -> Response:
+def show_sign_in(request: Request, back: Next = "/") -> Response:
     """Ask for a key."""
     return page(request, "sign_in.html", back=own_path(back), fault=None)
 
@@ -53,9 +53,7 @@ def sign_in(
     browsers.refuse_other_sites(request)
     try:
         with database.write.begin() as session:
-            token = sign_ins.begin(
-                session, keys.authenticate(session, key.strip()), now=utc_now()
-            )
+            token = sign_ins.begin(session, keys.authenticate(session, key.strip()), now=utc_now())
     except Unauthorized as error:
         return page(request, "sign_in.html", back=own_path(back), fault=str(error))
     return _signed_in(request, token, own_path(back))

@@ -17,7 +17,7 @@ class Node:
 def grown(requests: Sequence[Request]) -> list[Node]:
     """Return the roots, the latest first; a request whose parent is not among them is one."""
     nodes = {request.id: Node(request) for request in requests}
-    roots = []
+    roots: list[Node] = []
     for node in nodes.values():
         parent = nodes.get(node.request.parent_id or 0)
         (roots if parent is None else parent.children).append(node)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Request, Response, status
 
-from api.deps import DatabaseDep
+from api.deps import DatabaseDep, PatienceDep
 from api.routes.jobs import IdempotencyKey
 from api.schemas.problem import problems
 from api.schemas.work import AuditBody, JobOut
@@ -26,6 +26,7 @@ def audit_run(
     database: DatabaseDep,
     request: Request,
     response: Response,
+    patience: PatienceDep,
     body: Annotated[AuditBody | None, Body()] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
@@ -44,7 +45,7 @@ def audit_run(
             idempotency_key=idempotency_key,
             now=now,
         )
-        detail = progress.of_jobs(session, [job])[0]
+        detail = progress.of_jobs(session, [job], patience=patience, now=now)[0]
         shown = JobOut.of(detail, now=now)
     response.headers["Location"] = request.app.url_path_for("get_job", job_id=job.id)
     return shown

@@ -1,11 +1,12 @@
 """Jobs over REST."""
 
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response, status
 
-from api.deps import DatabaseDep, NudgeDep, PageDep
+from api.deps import DatabaseDep, NudgeDep, PageDep, PatienceDep
 from api.schemas.base import Page
 from api.schemas.batches import BatchOut
 from api.schemas.problem import problems
@@ -38,6 +39,7 @@ def create_job(
     request: Request,
     response: Response,
     nudge: NudgeDep,
+    patience: PatienceDep,
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
     """Store the job and return at once; workers pick it up within seconds."""
@@ -45,7 +47,7 @@ def create_job(
         job = jobs.submit(session, body, idempotency_key=idempotency_key, now=utc_now())
     nudge()
     response.headers["Location"] = request.app.url_path_for("get_job", job_id=job.id)
-    return _shown(database, job.id)
+    return _shown(database, job.id, patience)
 
 
 @router.post("/quote", summary="Quote a job", responses=problems(404))
@@ -61,6 +63,7 @@ def quote_job(
 def list_jobs(
     database: DatabaseDep,
     page: PageDep,
+    patience: PatienceDep,
     status: Status | None = None,
     dataset: Annotated[str | None, Query(max_length=64, description="By name")] = None,
     model: Annotated[str | None, Query(max_length=64, description="One of its models")] = None,
@@ -69,14 +72,15 @@ def list_jobs(
     now, wanted = utc_now(), JobFilter(status, dataset, model)
     with database.read() as session:
         found = jobs.page(session, wanted, after=page.after, limit=page.limit)
-        details = {d.job.id: d for d in progress.of_jobs(session, found.rows)}
+        shown = progress.of_jobs(session, found.rows, patience=patience, now=now)
+        details = {d.job.id: d for d in shown}
     return Page.of(found, lambda job: JobOut.of(details[job.id], now=now))
 
 
 @router.get("/{job_id}", summary="Show a job", responses=problems(404))
-def get_job(job_id: UUID, database: DatabaseDep) -> JobOut:
+def get_job(job_id: UUID, database: DatabaseDep, patience: PatienceDep) -> JobOut:
     """Return a job, its runs and how far they have got."""
-    return _shown(database, job_id)
+    return _shown(database, job_id, patience)
 
 
 @router.get("/{job_id}/activity", summary="Show what a job is doing", responses=problems(404))
@@ -96,41 +100,47 @@ def list_batches(job_id: UUID, database: DatabaseDep, page: PageDep) -> Page[Bat
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", responses=problems(404, 409))
-def cancel_job(job_id: UUID, database: DatabaseDep) -> JobOut:
+def cancel_job(job_id: UUID, database: DatabaseDep, patience: PatienceDep) -> JobOut:
     """End a job for good. Calls under way end and are kept; nothing new is sent."""
     with database.write.begin() as session:
         jobs.cancel(session, job_id, now=utc_now())
-    return _shown(database, job_id)
+    return _shown(database, job_id, patience)
 
 
 @router.post("/{job_id}/pause", summary="Pause a job", responses=problems(404, 409))
-def pause_job(job_id: UUID, database: DatabaseDep) -> JobOut:
+def pause_job(job_id: UUID, database: DatabaseDep, patience: PatienceDep) -> JobOut:
     """Send nothing new until it is resumed. Calls under way end and are kept."""
     with database.write.begin() as session:
         jobs.pause(session, job_id, now=utc_now())
-    return _shown(database, job_id)
+    return _shown(database, job_id, patience)
 
 
 @router.post("/{job_id}/resume", summary="Resume a paused job", responses=problems(404, 409))
-def resume_job(job_id: UUID, database: DatabaseDep, nudge: NudgeDep) -> JobOut:
+def resume_job(
+    job_id: UUID, database: DatabaseDep, nudge: NudgeDep, patience: PatienceDep
+) -> JobOut:
     """Go on with the runs that are paused."""
     with database.write.begin() as session:
         jobs.resume(session, job_id, now=utc_now())
     nudge()
-    return _shown(database, job_id)
+    return _shown(database, job_id, patience)
 
 
 @router.post("/{job_id}/retry", summary="Retry failed samples", responses=problems(404, 409))
-def retry_job(job_id: UUID, database: DatabaseDep, nudge: NudgeDep) -> JobOut:
+def retry_job(
+    job_id: UUID, database: DatabaseDep, nudge: NudgeDep, patience: PatienceDep
+) -> JobOut:
     """Ask again about the samples that failed; all other outcomes stay."""
     with database.write.begin() as session:
         jobs.retry(session, job_id, now=utc_now())
     nudge()
-    return _shown(database, job_id)
+    return _shown(database, job_id, patience)
 
 
-def _shown(database: Database, job_id: UUID) -> JobOut:
+def _shown(database: Database, job_id: UUID, patience: timedelta) -> JobOut:
     """Return a job as it is now."""
+    now = utc_now()
     with database.read() as session:
-        detail = progress.of_jobs(session, [jobs.get(session, job_id)])[0]
-    return JobOut.of(detail, now=utc_now())
+        job = jobs.get(session, job_id)
+        detail = progress.of_jobs(session, [job], patience=patience, now=now)[0]
+    return JobOut.of(detail, now=now)

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response, status
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import DatabaseDep, PageDep, ProviderClientDep
@@ -17,9 +18,12 @@ from api.schemas.models import (
     Presets,
 )
 from api.schemas.problem import problems
-from core import canary, models, presets
+from api.schemas.standings import ModelDetail
+from core import canary, models, presets, workers
 from core.db import Database, utc_now
 from core.rules.specs import ModelSpec
+from core.rules.standings import ModelStanding
+from core.tables import Model
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -40,12 +44,13 @@ def create_model(
     database: DatabaseDep,
     request: Request,
     response: Response,
-) -> ModelOut:
+) -> ModelDetail:
     """Store an endpoint and how it may be used; secrets stay where `credentials` says they are."""
     with database.write.begin() as session:
         model = models.create(session, body.spec(), now=utc_now())
+        made = _shown(session, model)
     response.headers["Location"] = request.app.url_path_for("get_model", name=model.name)
-    return ModelOut.of(model)
+    return made
 
 
 @router.get("/presets", summary="List what is known of providers")
@@ -55,18 +60,17 @@ def list_presets() -> Presets:
 
 
 @router.get("/{name}", summary="Show a model", responses=problems(404))
-def get_model(name: str, database: DatabaseDep) -> ModelOut:
-    """Return the model in use under a name."""
+def get_model(name: str, database: DatabaseDep) -> ModelDetail:
+    """Return the model in use under a name, with what its provider showed of its limits."""
     with database.read() as session:
-        return ModelOut.of(models.get(session, name))
+        return _shown(session, models.get(session, name))
 
 
 @router.patch("/{name}", summary="Change a model", responses=problems(404))
-def change_model(name: str, body: ModelChange, database: DatabaseDep) -> ModelOut:
+def change_model(name: str, body: ModelChange, database: DatabaseDep) -> ModelDetail:
     """Set the fields that are sent; requests that are sent from now on go by them."""
     with database.write.begin() as session:
-        model = models.change(session, name, body.given())
-    return ModelOut.of(model)
+        return _shown(session, models.change(session, name, body.given()))
 
 
 @router.delete(
@@ -92,3 +96,10 @@ def _spec(database: Database, name: str) -> ModelSpec:
     """Return the declaration of the model in use under a name."""
     with database.read() as session:
         return ModelSpec.model_validate(models.get(session, name).spec)
+
+
+def _shown(session: Session, model: Model) -> ModelDetail:
+    """Return a model with what its provider showed of its limits."""
+    session.flush()
+    standing = workers.standings(session, [model.id]).get(model.id, ModelStanding())
+    return ModelDetail.show(model, standing, now=utc_now())

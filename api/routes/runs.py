@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Query, Response, status
 
 from api import releases
-from api.deps import DatabaseDep, PageDep, SettingsDep
+from api.deps import DatabaseDep, PageDep, PatienceDep, SettingsDep
 from api.releases import BODY, ReleaseDep
 from api.schemas.attempts import AttemptOut
 from api.schemas.base import Page
@@ -14,7 +14,7 @@ from api.schemas.metrics import PublishedRun, PublishedRuns, RunMetrics
 from api.schemas.problem import problems
 from api.schemas.rescoring import RescoreBody, RescoreOut, ScoreOut
 from api.schemas.work import PredictionOut, RequestOut, RunOut
-from core import closing, progress, published, rescoring, runs
+from core import closing, progress, published, rescoring, runs, stalls
 from core.db import utc_now
 from core.rules.states import Status
 from core.vocabulary import Outcome
@@ -26,13 +26,18 @@ router = APIRouter(prefix="/runs", tags=["runs"])
 
 @router.get("", summary="List runs")
 def list_runs(
-    database: DatabaseDep, page: PageDep, job: UUID | None = None, state: StatusQuery = None
+    database: DatabaseDep,
+    page: PageDep,
+    patience: PatienceDep,
+    job: UUID | None = None,
+    state: StatusQuery = None,
 ) -> Page[RunOut]:
     """Return runs, the latest submitted first."""
     with database.read() as session:
         found = runs.page(session, job_id=job, status=state, after=page.after, limit=page.limit)
         details = {d.run.id: d for d in progress.of_runs(session, found.rows)}
-    return Page.of(found, lambda run: RunOut.of(details[run.id]))
+        stalled = stalls.of_runs(session, found.rows, patience=patience, now=utc_now())
+    return Page.of(found, lambda run: RunOut.of(details[run.id], stalled.get(run.id)))
 
 
 @router.post(
@@ -64,10 +69,12 @@ def import_runs(
 
 
 @router.get("/{run_id}", summary="Show a run", responses=problems(404))
-def get_run(run_id: UUID, database: DatabaseDep) -> RunOut:
+def get_run(run_id: UUID, database: DatabaseDep, patience: PatienceDep) -> RunOut:
     """Return a run and how far it has got."""
     with database.read() as session:
-        return RunOut.of(progress.of_runs(session, [runs.get(session, run_id)])[0])
+        run = runs.get(session, run_id)
+        stalled = stalls.of_runs(session, [run], patience=patience, now=utc_now())
+        return RunOut.of(progress.of_runs(session, [run])[0], stalled.get(run.id))
 
 
 @router.get("/{run_id}/metrics", summary="Score a run", responses=problems(404))

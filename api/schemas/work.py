@@ -1,7 +1,7 @@
 """Bodies of /v1/jobs and /v1/runs."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from core import datasets
 from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
 from core.rules.money import dollars
 from core.rules.quotes import Quote
+from core.rules.stalls import Stall, StallCode
 from core.rules.states import RequestState, Status
 from core.rules.submissions import MAX_INT
 from core.tables import Prediction, Request
@@ -70,6 +71,17 @@ class Cost(BaseModel):
         )
 
 
+class StallOut(BaseModel):
+    """Why nothing was answered for a while; it goes away when something moves."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: StallCode
+    since: datetime
+    until: datetime | None = Field(description="When it ends by itself; null: nobody knows")
+    detail: str = Field(description="For people; it is the `reason` too")
+
+
 class RunOut(BaseModel):
     """One pass of one model under one condition over the samples."""
 
@@ -90,7 +102,8 @@ class RunOut(BaseModel):
     )
     dispatch: Dispatch
     status: Status
-    reason: str | None
+    reason: str | None = Field(description="Why it is paused or failed, or does not move")
+    stalled: StallOut | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -98,7 +111,7 @@ class RunOut(BaseModel):
     cost: Cost
 
     @classmethod
-    def of(cls, detail: RunDetail) -> Self:
+    def of(cls, detail: RunDetail, stall: Stall | None = None) -> Self:
         """Return a run as it is shown."""
         run = detail.run
         return cls(
@@ -115,7 +128,8 @@ class RunOut(BaseModel):
             batch_asked=run.batch_asked,
             dispatch=run.dispatch,
             status=run.status,
-            reason=run.reason,
+            reason=run.reason or (stall and stall.detail),
+            stalled=stall and StallOut.model_validate(stall),
             created_at=run.created_at,
             started_at=run.started_at,
             finished_at=run.finished_at,
@@ -137,11 +151,15 @@ class JobOut(BaseModel):
     priority: int
     tags: dict[str, str]
     progress: Progress
-    eta_seconds: float | None = Field(description="null: no pace is known")
+    eta_seconds: float | None = Field(
+        description="Known waits included; null: no pace is known, or when it goes on"
+    )
+    eta: datetime | None = Field(description="When that will be")
     cost: Cost
     quote: Quote = Field(description="As it was when the job was submitted")
     against_quote: AgainstQuote
-    reason: str | None = Field(description="Why it is paused or failed")
+    reason: str | None = Field(description="Why it is paused or failed, or does not move")
+    stalled: StallOut | None = Field(description="null: it moves, or is not to")
     batches: list[BatchOut] = Field(description="Files under way at the provider")
     runs: list[RunOut]
 
@@ -151,6 +169,9 @@ class JobOut(BaseModel):
         job, runs = detail.job, detail.runs
         quote = Quote.model_validate(job.quote)
         reasons = [d.run.reason for d in runs if d.run.reason is not None]
+        stall, left = detail.stall, eta_seconds(detail, now=now)
+        if stall is not None:
+            reasons.append(stall.detail)
         return cls(
             id=job.id,
             status=job.status,
@@ -162,13 +183,15 @@ class JobOut(BaseModel):
             priority=job.priority,
             tags=job.submission["tags"],
             progress=Progress.of(runs),
-            eta_seconds=eta_seconds(runs, detail.batches, now=now),
+            eta_seconds=left,
+            eta=None if left is None else now + timedelta(seconds=left),
             cost=Cost.of(runs),
             quote=quote,
             against_quote=AgainstQuote.of(job, quote, runs),
             reason=reasons[0] if reasons else None,
+            stalled=stall and StallOut.model_validate(stall),
             batches=[BatchOut.of(batch) for batch in detail.batches],
-            runs=[RunOut.of(d) for d in runs],
+            runs=[RunOut.of(d, detail.stalls.get(d.run.id)) for d in runs],
         )
 
 

@@ -65,10 +65,10 @@ class Account:
         """Return when there is room for a cost, and whether it may be reserved now."""
         self.prune(now)
         standing, rates, flying = self.standing, self.rates, self.flying
+        rates.pace.starts_low = limits.concurrency is not None
         if standing.until >= NEVER:
             return Opening(NEVER, Health.REVOKED)
         known = rates.known_for(limits)
-        rates.pace.starts_low = limits.concurrency is not None
         at = now
         why: Reason | Health | None = None
         if standing.until > now:

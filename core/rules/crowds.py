@@ -6,15 +6,15 @@ stand in line, without knowing how fast the server is at all. `lua/crowd.lua` of
 the same once more, for Redis: a change here is a change there.
 """
 
-START = 4
+START = 8
 """Calls under way at first."""
 
 MOST = 256
 """The most that are tried; what is known to take more can be configured."""
 
-RAISE, LOWER = 0.5, 0.2
+RAISE, LOWER = 0.4, 0.1
 """The level rises when at least this share of the calls between two levels got more done, and falls
-when at most that one did. A server with k places and a queue is kept between 1.14 k and 1.25 k."""
+when at most that one did. A server with k places and a queue is kept between 1.18 k and 1.29 k."""
 
 HEADROOM = 1.15
 """Where the search stops, over what Little's law says that the server works on at a time."""
@@ -25,8 +25,8 @@ CUT = 0.75
 STRAIN = 0.1
 """The share of failed calls of a round that says it had too much; single ones have other causes."""
 
-FEWEST_CALLS, LEAST_CALLS = 8, 16
-"""Calls that a round takes at least, during the search and after it."""
+LEAST_CALLS = 16
+"""Calls that a round takes at least: fewer would tell more of chance than of the server."""
 
 PATIENCE = 8
 """Times that the level stops just below where it was cut, before it goes there again."""
@@ -34,8 +34,9 @@ PATIENCE = 8
 INSTANT_S = 1e-6
 """No call is taken to be shorter."""
 
-SHORT, LONG = 2, 12
-"""Rounds at the level for one below it: after a change, and when nothing has changed for long."""
+BRIEF, SHORT, LONG = 2, 4, 16
+"""Rounds at the level for one below it: after a rise, after a step back, and when nothing has
+changed for long."""
 
 
 class Crowd:
@@ -48,6 +49,7 @@ class Crowd:
     __slots__ = (
         "_below",
         "_cut_at",
+        "_doubted",
         "_failed",
         "_full",
         "_mark",
@@ -76,6 +78,8 @@ class Crowd:
         self._rises = 0
         """Steps up in a row: each is twice the one before."""
         self._below = False
+        self._doubted: float | None = None
+        """Mean latency of a round that may have been too much."""
         self._cut_at = -1
         self._begin(granted)
 
@@ -117,7 +121,7 @@ class Crowd:
     def _needed(self) -> int:
         """Return the calls that a round takes."""
         if self.climbing:
-            return max(FEWEST_CALLS, self.level)
+            return max(LEAST_CALLS, self.level)
         calls = max(LEAST_CALLS, 2 * self.room)
         return calls if self._below else calls * self.rounds
 
@@ -136,7 +140,13 @@ class Crowd:
             self._step(mean)
 
     def _climb(self, mean: float) -> None:
-        """Double, or settle at what the server works on at a time."""
+        """Double, or settle at what the server works on at a time, if a second round agrees."""
+        if self.base is not None and self._gained(mean) < RAISE:
+            if self._doubted is None:
+                self._doubted = mean
+                return
+            mean = (mean + self._doubted) / 2
+        self._doubted = None
         if self.base is not None and self._gained(mean) < RAISE:
             works_on = self.level * self.base / mean
             self.level = max(2, min(self.level, int(HEADROOM * works_on) + 1))
@@ -153,7 +163,7 @@ class Crowd:
         if gained >= RAISE:
             self._rise()
         elif gained <= LOWER and self.level > 2:  # noqa: PLR2004 - one has nothing below it
-            self.level -= max(1, self.level // 16)
+            self.level -= max(1, self.level // 8)
             self.rounds, self._rises = SHORT, 0
         else:
             self.rounds, self._rises = min(LONG, 2 * self.rounds), 0
@@ -169,7 +179,7 @@ class Crowd:
                 self.level, self.rounds = max(self.level, self.below_cut), LONG
                 return
             self.below_cut = None
-        self.rounds = SHORT if level > self.level else LONG
+        self.rounds = BRIEF if level > self.level else LONG
         self.level = level
 
     def _look_below(self) -> None:

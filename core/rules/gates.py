@@ -49,14 +49,16 @@ class Word:
     def hear(self, now: float, seen: Seen, call: Counted, lasts: float) -> None:
         """Take note of what a reply says, to be believed for so many seconds.
 
-        Each reply proves a bound; the best one stands, unless the newest says that less is left.
+        Each reply proves a bound, and the best one stands, unless the newest says that less is
+        left. What was sent since may be counted in that or not: a provider may say what remained
+        when the call came, or when it answered.
         """
         if seen.reset_s is not None:
             self.resets_at = now + seen.reset_s + MARGIN_S
         if seen.remaining is not None:
-            left = float(seen.remaining - call.after)
             proven = self.sure if now <= self.good_until else -FULL
-            self.sure = min(left, max(proven, left - call.ahead))
+            left = seen.remaining - call.after - call.ahead
+            self.sure = min(seen.remaining, max(proven, left))
             self.good_until = now + lasts
 
     def excuses(self, now: float, amount: float, *, alone: bool) -> float | None:

@@ -181,7 +181,7 @@ class Rates:
         requests, tokens = flying.requests + cost.requests, flying.tokens + cost.tokens
         turned_away = told.rpd is None and self.daily.resets_at < FULL
         rpd = known.rpd if turned_away else told.rpd
-        at, why = now, None
+        at, why, alone = now, None, not flying.requests
         for limit, said, amount, leave, reason, word, need in (
             (
                 known.rpm,
@@ -214,14 +214,13 @@ class Rates:
             if limit is None or amount <= limit:
                 continue
             leaves = leave(amount - limit)
+            moment, sure = now + FULL_WAIT_S if leaves is None else leaves, leaves is not None
             if said == limit:
-                excused = word.excuses(now, need, alone=not flying.requests)
-                if excused is not None and (leaves is None or excused < leaves):
-                    leaves = excused
-            if leaves is None:
-                return Opening(now + FULL_WAIT_S, reason, sure=False)
-            if leaves > at:
-                at, why = leaves, reason
+                moment, sure = _excused(word, need, moment, now, sure=sure, alone=alone)
+            if not sure:
+                return Opening(moment, reason, sure=False)
+            if moment > at:
+                at, why = moment, reason
         return Opening(at, why)
 
     def _gated(self, known: Known, cost: Cost, now: float) -> Opening:
@@ -258,6 +257,20 @@ class Rates:
         self.told = Known(rpm, seen.scarcest_tokens.limit or told.tpm, rpd)
         self._asked = None
         return daily
+
+
+def _excused(
+    word: Word, need: int, leaves: float, now: float, *, sure: bool, alone: bool
+) -> tuple[float, bool]:
+    """Return when a full log has room, and whether that is sure, as the provider's word has it.
+
+    What is under way may tell of more; others ask again by the reset.
+    """
+    excused = word.excuses(now, need, alone=alone)
+    if excused is None:
+        hint = max(now + FULL_WAIT_S, word.resets_at)
+        return (hint, False) if hint < leaves else (leaves, sure)
+    return (excused, True) if excused < leaves or not sure else (leaves, sure)
 
 
 def _never(known: Known, cost: Cost) -> Reason | None:

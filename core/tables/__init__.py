@@ -5,6 +5,7 @@ from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
 from core.tables.sign_ins import SignIn
 from core.tables.work import Job, Request, Run
+from core.tables.workers import Standing, Worker
 
 __all__ = [
     "ApiKey",
@@ -20,5 +21,7 @@ __all__ = [
     "Sample",
     "Score",
     "SignIn",
+    "Standing",
     "Template",
+    "Worker",
 ]

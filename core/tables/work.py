@@ -85,6 +85,10 @@ class Run(Base):
     """Samples whose requests are in the queue; planning goes on from here after a crash."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    moved_at: Mapped[datetime | None]
+    """When it last moved on: was planned or set going, or its model spoke."""
+    faulty_since: Mapped[datetime | None]
+    """The first fault of the provider since its model last spoke."""
     rejections: Mapped[int] = mapped_column(default=0)
     """Requests rejected in a row; the breaker's count."""
 

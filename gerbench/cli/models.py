@@ -1,5 +1,6 @@
 """`gerbench models`: name endpoints and say how they may be used."""
 
+from collections.abc import Callable
 from itertools import islice
 from typing import Annotated
 
@@ -208,7 +209,13 @@ def show_model(name: Name, data: Data = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
     else:
-        screen().print(fields({**found, "credentials": credentials(found)}))
+        shown = screen()
+        own = {k: v for k, v in found.items() if k not in {"standing", "advice"}}
+        shown.print(fields({**own, "credentials": credentials(found)}))
+        if found["standing"]:
+            shown.print(rows(found["standing"], STANDING))
+        for sentence in found["advice"]:
+            shown.print(sentence)
 
 
 @app.command("remove")
@@ -234,6 +241,28 @@ def check_model(name: Name, data: Data = None, as_json: AsJson = False) -> None:
     if not found["ok"]:
         raise typer.Exit(1)
 
+
+def used(limit: str) -> Callable[[Json], str]:
+    """Return what shows how much of a limit is used, and what was told where that differs."""
+
+    def show(item: Json) -> str:
+        of = item[limit]
+        told = "" if of["told"] in {None, of["configured"]} else f" (told {of['told']:,})"
+        return f"{of['used']:,} of {'?' if of['kept'] is None else format(of['kept'], ',')}{told}"
+
+    return show
+
+
+STANDING = (
+    Column("credential", "credential", wrap=True),
+    Column("health", "health"),
+    Column("until", "until"),
+    Column("under way", lambda item: f"{item['in_flight']} of {item['concurrency']}", right=True),
+    Column("a minute", used("rpm"), right=True),
+    Column("tokens a minute", used("tpm"), right=True),
+    Column("a day", used("rpd"), right=True),
+    Column("reason", "reason", wrap=True),
+)
 
 CHECKS = (
     Column("credential", "credential"),

@@ -57,7 +57,10 @@ def line(job: Json, rate: float | None) -> str:
     """Return a job's progress as one line of plain text."""
     samples = job["progress"]["samples"]
     parts = [f"{job['status']} {ended(job)}/{samples}", outcomes(job).plain, *_pace(job, rate)]
-    return "  ".join([*parts, *map(waits, job.get("batches") or ())])
+    parts += map(waits, job.get("batches") or ())
+    if job.get("stalled"):
+        parts.append(plain(job["stalled"]["detail"]))
+    return "  ".join(parts)
 
 
 def view(job: Json, rate: float | None = None) -> RenderableType:
@@ -117,7 +120,9 @@ def happened(item: Json) -> str:
 def _pace(job: Json, rate: float | None) -> list[str]:
     pace = [] if rate is None else [f"{rate:.1f} samples/s"]
     if job.get("eta_seconds") is not None:
-        pace.append(f"{duration(job['eta_seconds'])} left")
+        left = f"{duration(job['eta_seconds'])} left"
+        until = f", until {moment(job.get('eta'))}" if job["eta_seconds"] >= HOUR else ""
+        pace.append(left + until)
     return [*pace, cost(job)]
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 MINUTE = 60.0
-DAY = 86_400.0
 
 
 @dataclass

@@ -30,11 +30,17 @@ class EndpointOptions(BaseModel):
     concurrency: int | None = Field(
         None, gt=0, description="Requests under way at once, for each key"
     )
+    slots: int | None = Field(
+        None, gt=0, description="Requests worked on at once; others stand in line"
+    )
     quota: int | None = Field(
         None, ge=0, description="Requests a key may make before insufficient_quota"
     )
     window: Literal["sliding", "fixed", "bucket"] = Field(
         "sliding", description="How limits on rates are counted"
+    )
+    day_seconds: float = Field(
+        86_400, gt=0, description="Length of the day that --rpd is counted over"
     )
     tpm_counts: Literal["actual", "reserved"] = Field(
         "actual", description="Whether unused max_tokens are given back after the answer"

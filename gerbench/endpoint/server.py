@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeVar
 
 import orjson
@@ -46,6 +47,9 @@ class Endpoint:
         self._throttle = Throttle(options)
         self._tries: Counter[str] = Counter()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="network")
+        self._slots: AbstractAsyncContextManager[object] = (
+            asyncio.Semaphore(options.slots) if options.slots else nullcontext()
+        )
         self._files = Files()
         self._batches = Batches(options, self._files, self._line)
 
@@ -277,9 +281,11 @@ class Endpoint:
             raise WireError(400, words, result="too_large", facts=facts)
 
     async def _lag(self, draw: Draw) -> None:
+        """Wait as long as the model would work, once it has a slot to work in."""
         wait = self.options.latency_ms + self.options.jitter_ms * draw.spread("latency")
         if wait > 0:
-            await asyncio.sleep(wait / 1000)
+            async with self._slots:
+                await asyncio.sleep(wait / 1000)
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
         """Run work in a thread, so that other requests go on."""

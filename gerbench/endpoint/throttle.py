@@ -5,14 +5,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from gerbench.endpoint.limits import DAY, MINUTE, WINDOWS, Taken, Window
+from gerbench.endpoint.limits import MINUTE, WINDOWS, Taken, Window
 from gerbench.endpoint.options import EndpointOptions
 from gerbench.endpoint.wire import WireError, duration
 
 RATES = {
-    "rpm": ("requests per min (RPM)", "requests", MINUTE),
-    "tpm": ("tokens per min (TPM)", "tokens", MINUTE),
-    "rpd": ("requests per day (RPD)", "requests", DAY),
+    "rpm": ("requests per min (RPM)", "requests"),
+    "tpm": ("tokens per min (TPM)", "tokens"),
+    "rpd": ("requests per day (RPD)", "requests"),
 }
 CROWDED_SECONDS = 1.0
 """The wait told to a request that came while too many others were under way."""
@@ -54,8 +54,13 @@ class Throttle:
     def _open(self) -> Account:
         limits = {name: getattr(self._options, name) for name in RATES}
         make = WINDOWS[self._options.window]
+        periods = {"rpd": self._options.day_seconds}
         return Account(
-            {name: make(limit, RATES[name][2]) for name, limit in limits.items() if limit}
+            {
+                name: make(limit, periods.get(name, MINUTE))
+                for name, limit in limits.items()
+                if limit
+            }
         )
 
     def admit(self, key: str, *, model: str, tokens: int, now: float) -> Admission:
@@ -89,7 +94,7 @@ class Throttle:
             raise self._rate_limit(model, told, "requests", CROWDED_SECONDS, facts)
 
     def _limited(self, name: str, model: str, amount: int, *, used: int, wait: float) -> WireError:
-        title, kind, _ = RATES[name]
+        title, kind = RATES[name]
         limit: int = getattr(self._options, name)
         if math.isinf(wait):
             return WireError(

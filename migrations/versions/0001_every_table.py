@@ -139,6 +139,18 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "workers",
+        sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ticked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rescued", sa.Integer(), nullable=False),
+        sa.CheckConstraint("rescued >= 0", name=op.f("ck_workers_rescued_not_negative")),
+        sa.PrimaryKeyConstraint("owner", name=op.f("pk_workers")),
+    )
+    op.create_table(
         "jobs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
@@ -221,6 +233,14 @@ def upgrade() -> None:
     with op.batch_alter_table("sign_ins", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_sign_ins_expires_at"), ["expires_at"], unique=False)
 
+    op.create_table(
+        "standings",
+        sa.Column("model_id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_standings_model_id")),
+        sa.PrimaryKeyConstraint("model_id", name=op.f("pk_standings")),
+    )
     op.create_table(
         "batches",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -384,6 +404,8 @@ def upgrade() -> None:
         sa.Column("planned", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("faulty_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("rejections", sa.Integer(), nullable=False),
         sa.Column("samples", sa.Integer(), nullable=False),
         sa.Column("answered", sa.Integer(), nullable=False),
@@ -724,6 +746,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("batches")
+    op.drop_table("standings")
     with op.batch_alter_table("sign_ins", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_sign_ins_expires_at"))
 
@@ -733,6 +756,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_jobs_created_at"))
 
     op.drop_table("jobs")
+    op.drop_table("workers")
     op.drop_table("templates")
     with op.batch_alter_table("models", schema=None) as batch_op:
         batch_op.drop_index(

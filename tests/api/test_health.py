@@ -9,17 +9,15 @@ from pydantic import SecretStr
 from api.main import create_app
 from core.db import Base, Database, utc_now
 from core.settings import Settings
-from core.tables import Model, Request
+from core.tables import Request
+from tests import rows
 from tests.rows import add_run
 
 
 def add_due_request(database: Database, *, waiting: timedelta) -> None:
     """Store a running run with one request that has been due for some time."""
     with database.write.begin() as session:
-        model = Model(name="m", spec={})
-        session.add(model)
-        session.flush()
-        run = add_run(session, model)
+        run = add_run(session, rows.model(session))
         session.add(Request(run_id=run.id, sample_ids=[1], not_before=utc_now() - waiting))
 
 

@@ -1,13 +1,17 @@
 """Models over REST."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.schemas.models import EXAMPLE
-from core.db import Database
+from core.db import Database, utc_now
 from core.models import get
+from core.rules.room import Health
+from core.rules.standings import CredentialStanding, ModelStanding, RoomStanding
+from core.workers import note_standing
 from tests.rows import add_run
 
 MINIMAL = {"name": "local", "base_url": "http://127.0.0.1:9000/v1", "model": "fer"}
@@ -28,6 +32,8 @@ def test_three_fields_are_enough(client: TestClient) -> None:
     shown = response.json()
     assert shown.pop("created_at").endswith("Z")
     assert shown == {
+        "standing": [],
+        "advice": [],
         **MINIMAL,
         "wire": "openai-chat",
         "query": {},
@@ -239,3 +245,69 @@ def test_a_page_of_no_sensible_size_is_refused(client: TestClient, limit: str) -
 
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == "/query/limit"
+
+
+def seen(rpm_told: int | None, until: datetime | None = None) -> CredentialStanding:
+    room = RoomStanding(used=7, effective=600, provider_limit=rpm_told)
+    none = RoomStanding(used=0, effective=None)
+    health = Health.HEALTHY if until is None else Health.THROTTLED
+    return CredentialStanding(
+        credential="env:HERE_KEY",
+        health=health,
+        until=until,
+        reason=None if until is None else "slow down",
+        in_flight=2,
+        concurrency=8,
+        rpm=room,
+        tpm=none,
+        rpd=none,
+        pace_rpm=600.0,
+    )
+
+
+def looked(database: Database, standing: CredentialStanding) -> None:
+    with database.write.begin() as session:
+        model = get(session, "local")
+        note_standing(session, model.id, ModelStanding(credentials=[standing]), now=utc_now())
+
+
+def test_a_model_shows_what_its_provider_allows_beside_what_is_configured(
+    client: TestClient, database: Database
+) -> None:
+    create(client, credentials=[{"env": "HERE_KEY"}], limits={"rpm": 600})
+    looked(database, seen(rpm_told=5000))
+
+    shown = client.get("/v1/models/local").json()
+
+    [standing] = shown["standing"]
+    assert standing["rpm"] == {"used": 7, "configured": 600, "told": 5000, "kept": 600}
+    assert (standing["credential"], standing["health"]) == ("env:HERE_KEY", "healthy")
+    assert (standing["in_flight"], standing["concurrency"]) == (2, 8)
+    [sentence] = shown["advice"]
+    assert sentence == (
+        "The provider allows 5,000 requests a minute and 600 are configured: 600 are kept."
+        " To use more: gerbench models change local --rpm 5000"
+    )
+
+
+@pytest.mark.parametrize(("minutes", "health"), [(5, "throttled"), (-5, "healthy")])
+def test_a_rest_is_shown_until_it_is_over(
+    client: TestClient, database: Database, minutes: int, health: str
+) -> None:
+    create(client, credentials=[{"env": "HERE_KEY"}])
+    looked(database, seen(None, until=utc_now() + timedelta(minutes=minutes)))
+
+    [standing] = client.get("/v1/models/local").json()["standing"]
+
+    assert standing["health"] == health
+    assert (standing["reason"] == "slow down") == (health == "throttled")
+
+
+def test_a_credential_that_a_model_has_no_more_is_not_shown(
+    client: TestClient, database: Database
+) -> None:
+    create(client, credentials=[{"env": "HERE_KEY"}])
+    looked(database, seen(None))
+    client.patch("/v1/models/local", json={"credentials": [{"env": "OTHER_KEY"}]})
+
+    assert client.get("/v1/models/local").json()["standing"] == []

@@ -37,7 +37,9 @@ def test_the_key_is_exchanged_for_a_cookie_that_no_script_and_no_other_site_reac
 
     cookie = answer.headers["Set-Cookie"]
     assert (answer.status_code, answer.headers["Location"]) == (303, "/jobs?status=failed")
-    assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", "Path=/", "Max-Age=604800"))
+    assert all(
+        word in cookie for word in ("HttpOnly", "SameSite=strict", "Path=/", "Max-Age=604800")
+    )
     assert secret_of(settings) not in cookie
 
 
@@ -89,9 +91,7 @@ def test_whoever_is_not_signed_in_is_asked_to_and_brought_back(
 
 
 def test_a_link_from_another_site_first_reloads_itself_from_here(anonymous: TestClient) -> None:
-    answer = anonymous.get(
-        "/jobs?status=failed&x=%22%3E", headers={"Sec-Fetch-Site": "cross-site"}
-    )
+    answer = anonymous.get("/jobs?status=failed&x=%22%3E", headers={"Sec-Fetch-Site": "cross-site"})
 
     assert 'content="0;url=/jobs?status=failed&amp;x=%22%3E"' in answer.text
 
@@ -101,7 +101,9 @@ def test_the_cookie_opens_pages_and_what_they_read(browser: TestClient) -> None:
     assert browser.get("/v1/jobs").status_code == 200
 
 
-def test_a_link_signs_in_once(anonymous: TestClient, database: Database, settings: Settings) -> None:
+def test_a_link_signs_in_once(
+    anonymous: TestClient, database: Database, settings: Settings
+) -> None:
     anonymous.follow_redirects = False
     with database.write.begin() as session:
         key = keys.authenticate(session, secret_of(settings))

@@ -180,7 +180,10 @@ def test_progress_and_cost_agree_with_what_was_settled(
         "prompt_tokens": 1_000_000,
         "completion_tokens": 500_000,
     }
-    assert shown["eta_seconds"] is not None
+    # Its calls are of long ago, and nobody would make another.
+    assert (shown["eta_seconds"], shown["eta"]) == (None, None)
+    assert shown["stalled"]["code"] == shown["runs"][0]["stalled"]["code"] == "no_worker"
+    assert shown["reason"] == shown["runs"][0]["reason"] == shown["stalled"]["detail"]
 
 
 def test_the_tree_of_requests_tells_what_was_split_and_why(

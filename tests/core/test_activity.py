@@ -1,6 +1,7 @@
 """What a job is doing: known attempts and requests, known figures."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -31,7 +32,7 @@ def run_of(database: Database, job: Job) -> Run:
         return session.query(Run).filter_by(job_id=job.id).one()
 
 
-def request(run: Run, number: int, parent: int | None = None, **more: object) -> Request:
+def request(run: Run, number: int, parent: int | None = None, **more: Any) -> Request:
     done = {"state": RequestState.DONE, "finished_at": NOW}
     common = {"run_id": run.id, "sample_ids": [number], "not_before": NOW, **done}
     return Request(id=number, parent_id=parent, **{**common, **more})
@@ -99,7 +100,7 @@ def test_splits_come_with_all_that_is_above_them(
     database: Database, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_of(database, job)
-    above: dict[str, object] = {"state": RequestState.SPLIT}
+    above: Any = {"state": RequestState.SPLIT}
     with database.write.begin() as session:
         session.add_all([request(run, 1, **above), request(run, 2)])
         session.flush()

@@ -1,8 +1,14 @@
 from pathlib import Path
 
+import pytest
+from sqlalchemy import text
+
+from core.db import Database
+from core.errors import StaleSchema
 from core.settings import Settings
 from gerbench.client import connect, path
 from gerbench.service import Service
+from migrations import schema
 
 
 def test_whoever_finds_the_address_finds_the_key_too(tmp_path: Path) -> None:
@@ -16,3 +22,19 @@ def test_whoever_finds_the_address_finds_the_key_too(tmp_path: Path) -> None:
         service.stop()
 
     assert models == []
+
+
+def test_a_folder_of_code_between_releases_is_refused_in_words_and_left_as_it_is(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(data=tmp_path, database_url=None, broker_url=None, media_url=None)
+    schema.upgrade(settings.database)
+    database = Database.at(settings.database)
+    with database.engine.connect() as connection, connection.begin():
+        connection.execute(text("ALTER TABLE jobs DROP COLUMN priority"))
+
+    with pytest.raises(StaleSchema, match="use another data folder"):
+        Service(settings, host="127.0.0.1", port=0, worker=False)
+
+    assert schema.current(settings.database) == schema.head()
+    database.close()

@@ -370,6 +370,28 @@ def test_a_creation_that_never_happened_is_asked_for_again_after_a_while(
     assert made.provider_id != batch.provider_id
 
 
+@pytest.mark.parametrize("loss", ["list", "key"])
+def test_a_creation_that_cannot_be_looked_up_is_never_taken_for_one_that_was_not(
+    engine: Engine, serve: Serve, loss: str
+) -> None:
+    endpoint, closed = serve(batch_seconds=600), serve(api_key=("sk-right",))
+    run_id = submit_batch(engine, endpoint.base_url)
+    batch = stands(engine, BatchState.SUBMITTED)
+    away = {"list": f"{endpoint.base_url}/nothing", "key": closed.base_url}[loss]
+    _forget(engine, batch, base_url=away)
+
+    step(engine)
+
+    found = all_of(engine, Batch)[0]
+    results = {attempt.result for attempt in all_of(engine, Attempt)}
+    if loss == "list":
+        assert (found.ending, results) == ("gone", {"unknown"})
+        assert read(engine, run_id).unknown_attempts == 4
+    else:
+        assert (found.state, found.ending, results) == ("uploading", None, {"sent"})
+        assert "API key" in found.reason
+
+
 def _forget(engine: Engine, batch: Batch, **values: Any) -> None:
     """Let a worker have died between asking for the batch and hearing of it."""
     forgotten = {"provider_id": None, "submitted_at": None, "creating_at": utc_now(), **values}

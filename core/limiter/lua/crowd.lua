@@ -1,8 +1,8 @@
 -- core/rules/crowds.py once more: how many calls under way a server takes best.
 
-local START, MOST, HEADROOM, CUT, STRAIN = 4, 256, 1.15, 0.75, 0.1
-local RAISE, LOWER, INSTANT = 0.5, 0.2, 1e-6
-local FEWEST_CALLS, LEAST_CALLS, PATIENCE, SHORT, LONG = 8, 16, 8, 2, 12
+local START, MOST, HEADROOM, CUT, STRAIN = 8, 256, 1.15, 0.75, 0.1
+local RAISE, LOWER, INSTANT = 0.4, 0.1, 1e-6
+local LEAST_CALLS, PATIENCE, BRIEF, SHORT, LONG = 16, 8, 2, 4, 16
 
 local function begin_round(crowd, granted)
   crowd.mark, crowd.settled, crowd.failed, crowd.seconds, crowd.full = granted, 0, 0, 0, false
@@ -52,6 +52,14 @@ end
 
 local function climb(crowd, mean)
   if crowd.base and gained(crowd, mean) < RAISE then
+    if not crowd.doubted then
+      crowd.doubted = mean
+      return
+    end
+    mean = (mean + crowd.doubted) / 2
+  end
+  crowd.doubted = nil
+  if crowd.base and gained(crowd, mean) < RAISE then
     local works_on = crowd.level * crowd.base / mean
     crowd.level = math.max(2, math.min(crowd.level, math.floor(HEADROOM * works_on) + 1))
     look_below(crowd)
@@ -74,7 +82,7 @@ local function rise_crowd(crowd)
     end
     crowd.below_cut = nil
   end
-  crowd.rounds = level > crowd.level and SHORT or LONG
+  crowd.rounds = level > crowd.level and BRIEF or LONG
   crowd.level = level
 end
 
@@ -83,7 +91,7 @@ local function step_crowd(crowd, mean)
   if share >= RAISE then
     rise_crowd(crowd)
   elseif share <= LOWER and crowd.level > 2 then
-    crowd.level = crowd.level - math.max(1, math.floor(crowd.level / 16))
+    crowd.level = crowd.level - math.max(1, math.floor(crowd.level / 8))
     crowd.rounds, crowd.rises = SHORT, 0
   else
     crowd.rounds, crowd.rises = math.min(LONG, 2 * crowd.rounds), 0
@@ -104,7 +112,7 @@ local function end_round(crowd, granted)
 end
 
 local function round_needs(crowd)
-  if crowd.climbing then return math.max(FEWEST_CALLS, crowd.level) end
+  if crowd.climbing then return math.max(LEAST_CALLS, crowd.level) end
   local calls = math.max(LEAST_CALLS, 2 * crowd_room(crowd))
   return crowd.below and calls or calls * crowd.rounds
 end

@@ -9,9 +9,9 @@ end
 local function word_hear(word, seen, call, lasts)
   if seen.reset then word.resets_at = now + seen.reset + MARGIN end
   if seen.remaining then
-    local left = seen.remaining - call.after
     local proven = now <= word.good_until and word.sure or -FULL
-    word.sure = math.min(left, math.max(proven, left - call.ahead))
+    local left = seen.remaining - call.after - call.ahead
+    word.sure = math.min(seen.remaining, math.max(proven, left))
     word.good_until = now + lasts
   end
 end

@@ -23,6 +23,18 @@ local function never(known, cost)
   return nil
 end
 
+-- Return when a full log has room, and whether that is sure, as the provider's word has it.
+local function excused_by(word, need, left, sure, alone)
+  local excused = excuses(word, need, alone)
+  if not excused then
+    local hint = math.max(now + FULL_WAIT, word.resets_at)
+    if hint < left then return hint, false end
+    return left, sure
+  end
+  if excused < left or not sure then return excused, true end
+  return left, sure
+end
+
 local function logged(account, known, cost)
   local state, at, why = account.state, now, ''
   local requests, tokens = state.flying + cost.requests, state.flying_tokens + cost.tokens
@@ -41,10 +53,10 @@ local function logged(account, known, cost)
     local excess = limit and window[field] + amount - limit or 0
     if excess > 0 then
       local left = leaves(window, key, grain, field, excess)
-      local excused = said == limit and excuses(word, need, state.flying == 0) or nil
-      if excused and (not left or excused < left) then left = excused end
-      if not left then return now + FULL_WAIT, reason, false end
-      if left > at then at, why = left, reason end
+      local moment, sure = left or now + FULL_WAIT, left ~= nil
+      if said == limit then moment, sure = excused_by(word, need, moment, sure, state.flying == 0) end
+      if not sure then return moment, reason, false end
+      if moment > at then at, why = moment, reason end
     end
   end
   return at, why, true

@@ -4,10 +4,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.limiter.interface import Grant, Health, NeverFits, PastUse, SeenLimits, Wait
+from core.limiter.interface import (
+    Cost,
+    Grant,
+    Health,
+    NeverFits,
+    Outcome,
+    PastUse,
+    Rest,
+    SeenLimits,
+    Wait,
+)
 from core.rules.headers import Seen
 from core.rules.specs import Limits
-from tests.core.limiter.conftest import Bench, reserve_one
+from tests.core.limiter.conftest import START, Bench, reserve_one
 
 HOUR = 3600.0
 
@@ -536,3 +546,135 @@ async def test_models_do_not_share_room(bench: Bench) -> None:
     )
     assert not isinstance(other, Wait)
     await bench.limiter.release(bench.model + "-other", other)
+
+
+class Calendar:
+    """A provider that lets so many requests in on each day, from zero at midnight."""
+
+    def __init__(self, bench: Bench, limit: int, seconds: float = 24 * HOUR) -> None:
+        self.bench, self.limit, self.seconds = bench, limit, seconds
+        self.days: dict[int, int] = {}
+
+    def ask(self) -> SeenLimits:
+        """Count a request; it must have been one that fits."""
+        day, into = divmod(self.bench.now, self.seconds)
+        self.days[int(day)] = used = self.days.get(int(day), 0) + 1
+        assert used <= self.limit
+        return told(self.limit - used, self.limit, self.seconds - into)
+
+
+@pytest.mark.parametrize("seconds", [24 * HOUR, 20.0])
+async def test_run_of_three_days_goes_on_at_each_reset(bench: Bench, seconds: float) -> None:
+    bench.limits = Limits(rpd=30, rpm=6000, concurrency=4)
+    bench.now = (START // seconds + 0.75) * seconds
+    provider, began, waits = Calendar(bench, 30, seconds), bench.now, list[float]()
+    for _ in range(80):
+        room = await bench.reserve()
+        while isinstance(room, Wait):
+            waits.append(room.delay_s)
+            bench.now += room.delay_s
+            room = await bench.reserve()
+        await bench.settle(room, seen=provider.ask())
+
+    assert sorted(provider.days.values()) == [20, 30, 30]
+    assert bench.now - began <= 1.25 * seconds + 1
+    assert max(waits) == pytest.approx(seconds, rel=0.1) or max(waits) > seconds / 2
+
+
+async def test_429_of_a_day_is_slept_out_and_then_tried_one_at_a_time(bench: Bench) -> None:
+    bench.limits = Limits(rpd=5, rpm=6000, concurrency=4)
+    await bench.use(4)
+    rest = Rest(Health.THROTTLED, 5 * HOUR, "RPD")
+    await bench.settle(await bench.grant(horizon=1), rest=rest)
+
+    wait = await bench.wait()
+    bench.now += wait.delay_s + 1
+    first = await bench.grant()
+    second = await bench.wait()
+    await bench.settle(first)
+
+    assert wait.delay_s == pytest.approx(5 * HOUR, abs=0.1)
+    assert wait.reason == "requests per day"
+    assert second.reason == "requests per day"
+    assert second.delay_s == pytest.approx(0.25, abs=1e-5)
+    await bench.grant(horizon=1)
+
+
+async def test_after_an_exhausted_quota_one_call_tries_before_the_others_follow(
+    bench: Bench,
+) -> None:
+    bench.limits = Limits(rpm=60_000, concurrency=8)
+    await bench.penalize(Health.EXHAUSTED, 600, "insufficient_quota")
+    bench.now += 601
+
+    first = await bench.grant()
+    assert (await bench.wait()).reason == "concurrency"
+    await bench.settle(first, rest=Rest(Health.EXHAUSTED, 600, "insufficient_quota"))
+    bench.now += 601
+    second = await bench.grant()
+    await bench.wait()
+    await bench.settle(second)
+
+    assert [isinstance(await bench.reserve(horizon=1), Grant) for _ in range(8)] == [True] * 8
+
+
+async def test_several_calls_are_granted_in_order_up_to_the_first_without_room(
+    bench: Bench,
+) -> None:
+    bench.limits = Limits(rpm=60_000, tpm=6000, concurrency=8)
+    terms = {"owner": "me", "horizon_s": 0.01, "ttl_s": 60.0}
+    costs = [Cost(tokens=tokens) for tokens in (50, 40, 30, 1)]
+
+    reserved = await bench.limiter.reserve(bench.model, bench.limits, ["key"], costs, **terms)  # type: ignore[arg-type]  # terms are typed there
+
+    assert [grant.cost.tokens for grant in reserved.grants] == [50, 40]
+    assert len({grant.id for grant in reserved.grants}) == 2
+    assert reserved.wait is not None
+    assert reserved.wait.reason == "tokens per minute"
+
+
+async def test_call_that_never_fits_waits_for_those_before_it(bench: Bench) -> None:
+    bench.limits = Limits(tpm=1000, concurrency=8)
+    terms = {"owner": "me", "horizon_s": 0.0, "ttl_s": 60.0}
+    costs = [Cost(tokens=1), Cost(tokens=1001)]
+
+    reserved = await bench.limiter.reserve(bench.model, bench.limits, ["key"], costs, **terms)  # type: ignore[arg-type]  # terms are typed there
+
+    assert (len(reserved.grants), reserved.wait) == (1, None)
+    with pytest.raises(NeverFits):
+        await bench.limiter.reserve(bench.model, bench.limits, ["key"], costs[1:], **terms)  # type: ignore[arg-type]  # as above
+
+
+async def test_number_of_calls_under_way_is_found_where_it_is_not_known(bench: Bench) -> None:
+    bench.limits = Limits()
+    under_way: list[Grant] = []
+    for _ in range(400):
+        while isinstance(room := await bench.reserve(), Grant):
+            under_way.append(room)
+        bench.now += 0.5 / len(under_way)
+        await bench.settle(under_way.pop(0))
+    [status] = await bench.limiter.status(bench.model, bench.limits, ["key"])
+
+    assert status.concurrency >= 64
+    assert len(under_way) >= 60
+
+
+async def test_server_that_breaks_down_is_given_less(bench: Bench) -> None:
+    bench.limits = Limits()
+    calls = [await bench.grant(horizon=1) for _ in range(8)]
+    await bench.wait(horizon=1)
+    for call in calls:
+        await bench.limiter.settle(bench.model, call, Outcome(failed=True))
+    [status] = await bench.limiter.status(bench.model, bench.limits, ["key"])
+
+    assert status.concurrency == 6
+
+
+async def test_late_replies_of_a_429_that_is_known_do_not_cut_again(bench: Bench) -> None:
+    bench.limits = Limits()
+    calls = [await bench.grant(horizon=1) for _ in range(8)]
+    for call in calls:
+        await bench.settle(call, rest=Rest(Health.THROTTLED, 0.5, "busy"))
+    [status] = await bench.limiter.status(bench.model, bench.limits, ["key"])
+
+    assert status.concurrency == 6

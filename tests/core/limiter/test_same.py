@@ -177,7 +177,7 @@ class Subject:
 
 @given(limits=limits, plan=st.lists(steps, min_size=5, max_size=60))
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_memory_and_redis_answer_alike(
     redis_url: str, limits: Limits, plan: list[tuple[Any, ...]]

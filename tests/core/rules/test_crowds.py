@@ -136,7 +136,7 @@ def test_starts_low_and_doubles_while_that_gets_more_done() -> None:
     drive = Drive(Server(64))
     drive.run(5)
 
-    assert list(dict.fromkeys(drive.levels))[:4] == [4, 8, 16, 32]
+    assert list(dict.fromkeys(drive.levels))[:4] == [8, 16, 32, 64]
 
 
 def test_does_not_rise_while_its_places_are_not_taken() -> None:

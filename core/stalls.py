@@ -1,0 +1,179 @@
+"""Jobs that do not move: what the database knows of why."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, bindparam, func, or_, select
+from sqlalchemy.orm import Session
+
+from core import batches, workers
+from core.rules.stalls import DOWN, Facts, Fault, Stall, explain
+from core.rules.standings import ModelStanding
+from core.rules.states import RequestState, Status
+from core.tables import Attempt, Job, Model, Request, Run
+from core.vocabulary import Result
+
+OPEN = frozenset({Status.QUEUED, Status.RUNNING})
+"""A run that stands here is to move; nobody expects it of the others."""
+
+Group = tuple[UUID, UUID]
+"""A job's runs of one model: they share its calls, so they stall together."""
+
+
+def exactly(column: ColumnElement[Any], value: StrEnum) -> ColumnElement[bool]:
+    """Return a condition with its value written into the statement: a partial index is of use."""
+    return column == bindparam(None, value, type_=column.type, literal_execute=True)
+
+
+def of_runs(
+    session: Session, runs: Iterable[Run], *, patience: timedelta, now: datetime
+) -> dict[UUID, Stall]:
+    """Return why runs do not move, those of which no kin has moved for as long as `patience`.
+
+    Costs nothing while all of them move.
+    """
+    still: dict[Group, list[Run]] = {}
+    for run in runs:
+        quiet = run.status in OPEN and now - (run.moved_at or run.created_at) >= patience
+        if quiet and run.job_id is not None and run.model_id is not None:
+            still.setdefault((run.job_id, run.model_id), []).append(run)
+    if not still:
+        return {}
+    moved = _moved(session, {job for job, _ in still})
+    still = {group: found for group, found in still.items() if now - moved[group] >= patience}
+    if not still:
+        return {}
+    common = _common(session, {model for _, model in still}, since=now - patience, now=now)
+    stalls: dict[UUID, Stall] = {}
+    for group, found in still.items():
+        stall = explain(_facts(session, group, found, moved[group], common), now=now)
+        if stall is not None:
+            stalls |= {run.id: stall for run in found}
+    return stalls
+
+
+def of_all(session: Session, *, patience: timedelta, now: datetime) -> dict[UUID, Stall]:
+    """Return why runs do not move, of all that are to."""
+    open_runs = select(Run).where(or_(*(exactly(Run.status.expression, s) for s in sorted(OPEN))))
+    return of_runs(session, session.scalars(open_runs), patience=patience, now=now)
+
+
+def _moved(session: Session, jobs: Iterable[UUID]) -> dict[Group, datetime]:
+    """Return when each group last moved, of some jobs."""
+    rows = session.execute(
+        select(Run.job_id, Run.model_id, func.max(func.coalesce(Run.moved_at, Run.created_at)))
+        .where(Run.job_id.in_(list(jobs)))
+        .group_by(Run.job_id, Run.model_id)
+    )
+    return {(job, model): at for job, model, at in rows if job is not None and model is not None}
+
+
+@dataclass(frozen=True)
+class Common:
+    """What explains more than one group."""
+
+    worker_seen_at: datetime | None
+    worker_alive: bool
+    ticked_at: datetime | None
+    standings: Mapping[UUID, ModelStanding]
+    timeouts: Mapping[UUID, float]
+    priorities: Mapping[UUID, int]
+    """Of the jobs that have a run of these models which is to move."""
+    urgent: Mapping[UUID, tuple[int, UUID]]
+    """The most urgent job that moves, by model, and its priority."""
+
+
+def _common(session: Session, models: Iterable[UUID], *, since: datetime, now: datetime) -> Common:
+    """Return what is known of workers and models."""
+    ids = list(models)
+    known = workers.known(session)
+    specs = session.execute(select(Model.id, Model.spec).where(Model.id.in_(ids)))
+    rows = session.execute(
+        select(Run.model_id, Job.priority, Job.id, Run.moved_at)
+        .join(Job, Job.id == Run.job_id)
+        .where(Run.model_id.in_(ids), Run.status.in_(OPEN))
+        .order_by(Job.priority)
+    ).all()
+    return Common(
+        worker_seen_at=known[0].seen_at if known else None,
+        worker_alive=any(workers.lives(worker, now=now) for worker in known),
+        ticked_at=max((w.ticked_at for w in known if w.ticked_at is not None), default=None),
+        standings=workers.standings(session, ids),
+        timeouts={model: spec["timeout_s"] for model, spec in specs},
+        priorities={job: priority for _, priority, job, _ in rows},
+        urgent={
+            model: (priority, job)
+            for model, priority, job, moved_at in rows
+            if model is not None and moved_at is not None and moved_at > since
+        },
+    )
+
+
+def _facts(
+    session: Session, group: Group, runs: Sequence[Run], moved_at: datetime, common: Common
+) -> Facts:
+    """Return what is known of a group of which some runs are to move."""
+    job, model = group
+    ids = [run.id for run in runs]
+    under_way, oldest = _under_way(session, ids)
+    faulty = [run for run in runs if run.faulty_since is not None]
+    priority, ahead = common.urgent.get(model, (0, job))
+    return Facts(
+        moved_at=moved_at,
+        worker_seen_at=common.worker_seen_at,
+        worker_alive=common.worker_alive,
+        ticked_at=common.ticked_at,
+        planned=any(run.planned for run in runs),
+        in_batch=any(batch.model_id == model for batch in batches.open_of(session, [job])[job]),
+        standing=common.standings.get(model, ModelStanding()),
+        faulty_since=min((r.faulty_since for r in faulty if r.faulty_since), default=None),
+        fault=_last_fault(session, [run.id for run in faulty]),
+        under_way=under_way,
+        oldest_sent_at=oldest,
+        timeout_s=common.timeouts.get(model, 0.0),
+        outranked_by=str(ahead) if priority > common.priorities.get(job, priority) else None,
+        next_due_at=_next_due(session, ids),
+    )
+
+
+def _under_way(session: Session, runs: Sequence[UUID]) -> tuple[int, datetime | None]:
+    """Return how many calls are out, and when the oldest of them was sent."""
+    count, oldest = session.execute(
+        select(func.count(), func.min(Attempt.sent_at))
+        .join(Request, Request.id == Attempt.request_id)
+        .where(
+            Request.run_id.in_(runs),
+            exactly(Request.state.expression, RequestState.LEASED),
+            exactly(Attempt.result.expression, Result.SENT),
+        )
+    ).one()
+    return count, oldest
+
+
+def _last_fault(session: Session, runs: Sequence[UUID]) -> Fault | None:
+    """Return how the last call that failed ended, of runs in which one did."""
+    faults = []
+    for run in runs:
+        last = session.execute(
+            select(Attempt.finished_at, Attempt.reason, Attempt.result)
+            .where(Attempt.run_id == run, Attempt.result.in_(DOWN))
+            .order_by(Attempt.id.desc())
+            .limit(1)
+        ).first()
+        if last is not None and last.finished_at is not None:
+            faults.append(Fault(last.finished_at, last.reason or last.result.value))
+    return max(faults, key=lambda fault: fault.at, default=None)
+
+
+def _next_due(session: Session, runs: Sequence[UUID]) -> datetime | None:
+    """Return the earliest moment at which a request may be sent."""
+    first = (
+        select(func.min(Request.not_before))
+        .where(Request.run_id == Run.id, exactly(Request.state.expression, RequestState.DUE))
+        .scalar_subquery()
+    )
+    return session.scalar(select(func.min(first)).where(Run.id.in_(runs)))

@@ -1,0 +1,32 @@
+"""What follows from a reply: the same for one that just came and for one from the spool."""
+
+import random
+from collections.abc import Sequence
+from datetime import datetime
+
+from core.attempts import Heard
+from core.leases import Leased
+from core.prompts import RunContext, SampleInput
+from core.rules.readings import Reading
+from core.rules.replies import understand
+from core.rules.strategy import decide
+from core.settling import Settlement
+
+
+def settlement(
+    request: Leased,
+    context: RunContext,
+    samples: Sequence[SampleInput],
+    reading: Reading,
+    heard: Heard | None,
+    *,
+    owner: str,
+    now: datetime,
+) -> Settlement:
+    """Return what becomes of a request; `heard` is None when nothing was sent."""
+    said = understand(reading, names=context.names(len(samples)), labels=context.labels)
+    verdict = decide(
+        request.asked, reading, said.parsed, refusal=said.refusal, jitter=random.random()
+    )
+    right = [context.classes.right(s.target, s.number) for s in samples]
+    return Settlement(request, owner, verdict, now, said.reason, right, heard)

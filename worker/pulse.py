@@ -1,0 +1,81 @@
+"""How others see that this process lives, and how the limits that it keeps stand."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import workers
+from core.db import Database, utc_now
+from core.limiter.interface import LimiterAway
+from core.rules.standings import CredentialStanding, ModelStanding
+from core.workers import Life
+from worker.engine import Engine
+
+log = structlog.get_logger()
+
+PULSE_S = 5.0
+"""Between two words: four may go amiss before a worker is taken for dead."""
+
+LAST_WORD_S = 1.0
+"""How long a stop waits for the last one."""
+
+
+async def beat(engine: Engine) -> None:
+    """Say again and again that this process lives, until it stops, and that it does then.
+
+    One small transaction each time, beside the calls. A word that cannot be written is left out:
+    whoever counts them allows for that.
+    """
+    started_at = utc_now()
+    while not engine.stopping.is_set():
+        await _say(engine, _life(engine, started_at))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PULSE_S):
+                await engine.stopping.wait()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORD_S):
+            await _say(engine, replace(_life(engine, started_at), stopped_at=utc_now()))
+
+
+def _life(engine: Engine, started_at: datetime) -> Life:
+    """Return what this process says of itself."""
+    return Life(engine.owner, started_at, engine.ticked_at, engine.rescued)
+
+
+async def _say(engine: Engine, life: Life) -> None:
+    """Write that this process lives, and how the models stand that it calls."""
+    standings = {model_id: await _look(engine, model_id) for model_id in list(engine.called)}
+    try:
+        await engine.in_thread(partial(_write, engine.database, life, standings))
+    except SQLAlchemyError as error:
+        log.warning("nobody is told that this worker lives", error=str(error))
+
+
+async def _look(engine: Engine, model_id: UUID) -> ModelStanding:
+    """Return how a model stands; one that is at rest with no call out is not looked at again."""
+    spec, want = engine.called[model_id], engine.wants.get(model_id)
+    try:
+        found = await engine.limiter.status(str(model_id), spec.limits, spec.credential_keys)
+    except LimiterAway as away:
+        return ModelStanding(want=want, away=str(away))
+    at_rest = engine.resting.get(model_id, 0.0) < engine.loop.time() - PULSE_S
+    if at_rest and model_id not in engine.leasing and not any(each.in_flight for each in found):
+        del engine.called[model_id]
+    return ModelStanding(
+        credentials=[CredentialStanding.model_validate(each) for each in found], want=want
+    )
+
+
+def _write(database: Database, life: Life, standings: dict[UUID, ModelStanding]) -> None:
+    """Write it all in one transaction; models in one order for all workers."""
+    now = utc_now()
+    with database.write.begin() as session:
+        workers.note(session, life, now=now)
+        for model_id, standing in sorted(standings.items()):
+            workers.note_standing(session, model_id, standing, now=now)
