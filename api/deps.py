@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
+from hmac import compare_digest
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api import browsers, cursors
+from api.scrape import Scrape
 from core import keys, sign_ins
 from core.db import Database, utc_now
 from core.errors import Unauthorized
@@ -58,10 +60,16 @@ def get_patience(request: Request) -> timedelta:
     return timedelta(seconds=get_app_settings(request).stall_s)
 
 
+def get_scrape(request: Request) -> Scrape:
+    """Return what scrapers of this process are given."""
+    return cast("Scrape", request.app.state.scrape)
+
+
 DatabaseDep = Annotated[Database, Depends(get_database)]
 NudgeDep = Annotated[Callable[[], None], Depends(get_nudge)]
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 ProviderClientDep = Annotated[ProviderClient, Depends(get_provider_client)]
+ScrapeDep = Annotated[Scrape, Depends(get_scrape)]
 PatienceDep = Annotated[timedelta, Depends(get_patience)]
 MediaStoreDep = Annotated[MediaStore, Depends(get_media_store)]
 
@@ -81,6 +89,21 @@ def authenticate(
     browsers.refuse_other_sites(request)
     with database.read() as session:
         return sign_ins.find(session, token, now=utc_now())
+
+
+def authenticate_scraper(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    database: DatabaseDep,
+    settings: SettingsDep,
+) -> None:
+    """Let in who holds an API key, or the key that opens the figures alone."""
+    own = settings.metrics_key
+    if own is not None and credentials is not None:
+        given = credentials.credentials.encode(errors="surrogatepass")
+        if compare_digest(given, own.get_secret_value().encode()):
+            return
+    authenticate(request, credentials, database)
 
 
 KeyDep = Annotated[ApiKey, Depends(authenticate)]

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
@@ -9,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api import errors, openapi
 from api.deps import authenticate
+from api.feeds import Feeds
 from api.guard import Guard
 from api.pages import assets, signing_in
 from api.pages import jobs as job_pages
@@ -18,15 +20,18 @@ from api.routes import (
     audits,
     datasets,
     docs,
+    events,
     health,
     jobs,
     metrics,
     models,
     runs,
+    scrape,
     specs,
     templates,
 )
 from api.schemas.problem import problems
+from api.scrape import Scrape
 from core import __version__, keys, logs
 from core.db import Database, utc_now
 from core.providers.client import ProviderClient
@@ -36,12 +41,16 @@ from core.templates import install_builtin
 OPEN = (health.router, docs.router, assets.router)
 PAGES = (signing_in.router, job_pages.router)
 """For people who are signed in; left out of the API's description."""
+SCRAPED = scrape.router
+"""At the root, where scrapers look; for holders of a key."""
+
 CLOSED = (
     datasets.router,
     specs.router,
     models.router,
     templates.router,
     jobs.router,
+    events.router,
     runs.router,
     audits.router,
     attempts.router,
@@ -72,10 +81,11 @@ def create_app(
     )
     app.state.settings = settings or get_settings()
     app.state.nudge = nudge
+    app.state.scrape = Scrape()
     app.add_middleware(Guard)
     errors.install(app)
     openapi.install(app)
-    for router in (*OPEN, *PAGES):
+    for router in (*OPEN, SCRAPED, *PAGES):
         app.include_router(router)
     for router in CLOSED:
         app.include_router(
@@ -87,6 +97,11 @@ def create_app(
     return app
 
 
+def end_streams(app: FastAPI) -> None:
+    """End every live stream of an application that runs; from any thread, ahead of its server."""
+    cast("Feeds", app.state.feeds).stop()
+
+
 def _name(route: APIRoute) -> str:
     """Return an operation's id: the name of its function."""
     return route.name
@@ -96,13 +111,15 @@ def _name(route: APIRoute) -> str:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     logs.configure()
-    database, client = Database.at(settings.database), ProviderClient()
+    database, client, feeds = Database.at(settings.database), ProviderClient(), Feeds()
     try:
         await run_in_threadpool(_prepare, database, settings)
         app.state.database = database
         app.state.provider_client = client
+        app.state.feeds = feeds
         yield
     finally:
+        await feeds.aclose()
         await client.aclose()
         database.close()
 

@@ -6,9 +6,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.schemas.datasets import DatasetImport
+from api.schemas.events import EndEvent, JobEvent, JobsEvent
 from api.schemas.problem import Problem
 
-UNSEEN = (Problem, DatasetImport)
+UNSEEN = (Problem, DatasetImport, JobEvent, JobsEvent, EndEvent)
 """Schemas that routes name without FastAPI seeing them."""
 
 DESCRIPTION = """
@@ -52,6 +53,6 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for model in UNSEEN:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(schema.pop("$defs"))
+        schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
     return document

@@ -26,6 +26,9 @@ class Settings(BaseSettings):
         (), description="Folders that datasets may be imported from by path, as in PATH"
     )
     max_upload_gb: float = Field(20.0, gt=0, description="Largest archive that may be uploaded")
+    stream_s: float = Field(
+        600.0, gt=0, description="How long a live stream lasts before its client opens it anew"
+    )
     stall_s: float = Field(
         60.0, gt=0, description="A job in which nothing was answered for so many seconds says why"
     )

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import uvicorn
 
-from api.main import create_app
+from api.main import create_app, end_streams
 from core import batches, keys, rescue, sign_ins
 from core.db import Database, utc_now
 from core.errors import Conflict, NotReady
@@ -43,8 +43,9 @@ class Service:
         self._processes: list[WorkerProcess | BeatProcess] = []
         address = self._socket.getsockname()
         self.url = f"http://{_bracketed(address[0])}:{address[1]}"
+        self._app = create_app(settings, nudge=self._nudge)
         config = uvicorn.Config(
-            create_app(settings, nudge=self._nudge),
+            self._app,
             log_config=None,
             timeout_graceful_shutdown=DRAIN_S,
         )
@@ -105,7 +106,9 @@ class Service:
             time.sleep(START_POLL_S)
 
     def _stop_api(self) -> None:
-        """Stop listening."""
+        """Stop listening; live streams are ended first, since they have no end of their own."""
+        if self._server.started:
+            end_streams(self._app)
         self._server.should_exit = True
         self._thread.join()
 

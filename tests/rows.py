@@ -212,6 +212,27 @@ def past_attempts(session: Session, run: Run, count: int, at: datetime) -> None:
     session.flush()
 
 
+def attempt(
+    session: Session, run: Run, *, result: Result = Result.ANSWERED, **values: Any
+) -> Attempt:
+    """Let a run have made one attempt, for a request of its own, that ended so."""
+    request = Request(run_id=run.id, sample_ids=[], not_before=NOW)
+    session.add(request)
+    session.flush()
+    told = {"credential": "anonymous", "sent_at": NOW, "finished_at": NOW, "sent": {}, **values}
+    made = Attempt(
+        request_id=request.id,
+        run_id=run.id,
+        number=1,
+        result=result,
+        sent_sha256="0" * 64,
+        **told,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
 def model_of(run: Run) -> UUID:
     """Return the model of a run of ours."""
     assert run.model_id is not None

@@ -41,6 +41,13 @@ class Job(Base):
             f"(status IN ({sql_list(ENDED)})) = (finished_at IS NOT NULL)",
             name="finished_at_iff_ended",
         ),
+        Index(
+            "ix_jobs_open",
+            "created_at",
+            "id",
+            postgresql_where=text("finished_at IS NULL"),
+            sqlite_where=text("finished_at IS NULL"),
+        ),
     )
 
 

@@ -187,6 +187,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_jobs_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(
+            "ix_jobs_open",
+            ["created_at", "id"],
+            unique=False,
+            postgresql_where=sa.text("finished_at IS NULL"),
+            sqlite_where=sa.text("finished_at IS NULL"),
+        )
 
     op.create_table(
         "samples",
@@ -624,6 +631,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("batch_id IS NOT NULL"),
             sqlite_where=sa.text("batch_id IS NOT NULL"),
         )
+        batch_op.create_index(
+            "ix_attempts_errors",
+            ["run_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("reason IS NOT NULL"),
+            sqlite_where=sa.text("reason IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_attempts_request_id"), ["request_id"], unique=False)
         batch_op.create_index("ix_attempts_run_id", ["run_id", "id"], unique=False)
         batch_op.create_index("ix_attempts_sent_at", ["sent_at"], unique=False)
@@ -702,6 +716,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_attempts_run_id")
         batch_op.drop_index(batch_op.f("ix_attempts_request_id"))
         batch_op.drop_index(
+            "ix_attempts_errors",
+            postgresql_where=sa.text("reason IS NOT NULL"),
+            sqlite_where=sa.text("reason IS NOT NULL"),
+        )
+        batch_op.drop_index(
             "ix_attempts_batch",
             postgresql_where=sa.text("batch_id IS NOT NULL"),
             sqlite_where=sa.text("batch_id IS NOT NULL"),
@@ -753,6 +772,11 @@ def downgrade() -> None:
     op.drop_table("sign_ins")
     op.drop_table("samples")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_jobs_open",
+            postgresql_where=sa.text("finished_at IS NULL"),
+            sqlite_where=sa.text("finished_at IS NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_jobs_created_at"))
 
     op.drop_table("jobs")

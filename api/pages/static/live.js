@@ -1,6 +1,7 @@
 // Keeps the parts of a page that are marked data-live as the service renders them now.
 const AGAIN_MS = 1500;
 const MOST_MS = 20000;
+const SOON_MS = 250;
 
 const connection = () => document.getElementById("connection");
 
@@ -36,10 +37,35 @@ async function look(dress) {
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
 }
 
+const isMoving = () => document.querySelector("[data-moving]") !== null;
+
+// Looks when the service says that something changed; the browser itself connects again.
+function listen(address, dress) {
+  const source = new EventSource(address);
+  let due = null;
+  const soon = () => {
+    due ??= setTimeout(async () => {
+      due = null;
+      try {
+        await look(dress);
+        tell(isMoving() ? "live" : "");
+      } catch {
+        tell("connection lost; trying again");
+        setTimeout(soon, AGAIN_MS);
+      }
+    }, SOON_MS);
+  };
+  for (const name of ["job", "jobs"]) source.addEventListener(name, soon);
+  source.addEventListener("end", () => { source.close(); soon(); });
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) poll(dress);
+    else tell("connection lost; trying again");
+  });
+}
+
 // Asks again as long as something on the page says that it still changes; waits longer on failure.
-export function follow(dress) {
+function poll(dress) {
   let wait = AGAIN_MS;
-  const isMoving = () => document.querySelector("[data-moving]") !== null;
   async function next() {
     if (!isMoving()) { tell(""); return; }
     if (document.hidden) { setTimeout(next, AGAIN_MS); return; }
@@ -53,5 +79,12 @@ export function follow(dress) {
     }
     setTimeout(next, wait);
   }
-  if (isMoving()) setTimeout(next, AGAIN_MS);
+  setTimeout(next, AGAIN_MS);
+}
+
+export function follow(dress) {
+  if (!isMoving()) return;
+  const { events } = document.querySelector("[data-events]")?.dataset ?? {};
+  if (events) listen(events, dress);
+  else poll(dress);
 }
