@@ -8,25 +8,22 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
 from api import browsers, cursors
+from api.keyring import Keyring, Known
 from api.scrape import Scrape
 from core import keys, sign_ins
+from core.access import Caller, require_operator
 from core.db import Database, utc_now
 from core.errors import Unauthorized
 from core.media.store import MediaStore
 from core.providers.client import ProviderClient
 from core.settings import Settings
-from core.tables import ApiKey
 
 MAX_PAGE = 500
 
 bearer = HTTPBearer(auto_error=False, description="An API key, such as the one in `admin.key`")
-
-
-def get_database(request: Request) -> Database:
-    """Return the database of this process."""
-    return cast("Database", request.app.state.database)
 
 
 def get_app_settings(request: Request) -> Settings:
@@ -65,7 +62,6 @@ def get_scrape(request: Request) -> Scrape:
     return cast("Scrape", request.app.state.scrape)
 
 
-DatabaseDep = Annotated[Database, Depends(get_database)]
 NudgeDep = Annotated[Callable[[], None], Depends(get_nudge)]
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 ProviderClientDep = Annotated[ProviderClient, Depends(get_provider_client)]
@@ -74,39 +70,70 @@ PatienceDep = Annotated[timedelta, Depends(get_patience)]
 MediaStoreDep = Annotated[MediaStore, Depends(get_media_store)]
 
 
-def authenticate(
+def get_keyring(request: Request) -> Keyring:
+    """Return what recognises keys in this process."""
+    return cast("Keyring", request.app.state.keyring)
+
+
+async def authenticate(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    database: DatabaseDep,
-) -> ApiKey:
-    """Return the key that the caller holds, or with which its browser is signed in."""
-    token = browsers.token_of(request)
+) -> Known:
+    """Return the key that the caller holds, or that its browser is signed in with.
+
+    One that was looked up just now costs nothing.
+    """
+    keyring, token, now = get_keyring(request), browsers.token_of(request), utc_now()
     if credentials is not None:
-        with database.read() as session:
-            return keys.authenticate(session, credentials.credentials)
-    if token is None:
+        secret, find = credentials.credentials, keys.find
+    elif token is not None:
+        browsers.refuse_other_sites(request)
+        secret, find = token, sign_ins.find
+    else:
         raise Unauthorized("send an API key as `Authorization: Bearer <key>`")
-    browsers.refuse_other_sites(request)
-    with database.read() as session:
-        return sign_ins.find(session, token, now=utc_now())
+    known = keyring.remembered(secret, now=now)
+    if known is not None:
+        return known
+    return await run_in_threadpool(keyring.recognise, secret, find, now=now)
 
 
-def authenticate_scraper(
+KnownDep = Annotated[Known, Depends(authenticate)]
+
+
+async def get_caller(known: KnownDep) -> Caller:
+    """Return who calls."""
+    return known.caller
+
+
+async def get_database(known: KnownDep) -> Database:
+    """Return the database as the caller sees it: without what is other teams'."""
+    return known.database
+
+
+async def get_whole_database(request: Request) -> Database:
+    """Return the database with all that is in it, for routes that tell nothing of it."""
+    return cast("Database", request.app.state.database)
+
+
+KeyringDep = Annotated[Keyring, Depends(get_keyring)]
+CallerDep = Annotated[Caller, Depends(get_caller)]
+DatabaseDep = Annotated[Database, Depends(get_database)]
+WholeDatabaseDep = Annotated[Database, Depends(get_whole_database)]
+
+
+async def authenticate_scraper(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    database: DatabaseDep,
     settings: SettingsDep,
 ) -> None:
-    """Let in who holds an API key, or the key that opens the figures alone."""
+    """Let in operators, since the figures are of all teams, and the key that opens them alone."""
     own = settings.metrics_key
     if own is not None and credentials is not None:
         given = credentials.credentials.encode(errors="surrogatepass")
         if compare_digest(given, own.get_secret_value().encode()):
             return
-    authenticate(request, credentials, database)
-
-
-KeyDep = Annotated[ApiKey, Depends(authenticate)]
+    known = await authenticate(request, credentials)
+    require_operator(known.caller, "to read the figures of all teams")
 
 
 class PageRequest:

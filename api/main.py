@@ -1,22 +1,26 @@
 """The application."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
 
+import structlog
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from api import errors, openapi
-from api.deps import authenticate
+from api import errors, openapi, rules
 from api.feeds import Feeds
 from api.guard import Guard
+from api.keyring import Keyring
 from api.pages import assets, signing_in
 from api.pages import jobs as job_pages
 from api.routes import (
     analyses,
     attempts,
+    audit,
     audits,
     datasets,
     docs,
@@ -30,19 +34,25 @@ from api.routes import (
     specs,
     templates,
 )
+from api.routes import (
+    keys as key_routes,
+)
+from api.routes import (
+    teams as team_routes,
+)
 from api.schemas.problem import problems
 from api.scrape import Scrape
-from core import __version__, keys, logs
+from core import __version__, keys, logs, teams
 from core.db import Database, utc_now
 from core.providers.client import ProviderClient
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
 
-OPEN = (health.router, docs.router, assets.router)
-PAGES = (signing_in.router, job_pages.router)
-"""For people who are signed in; left out of the API's description."""
+OPEN = (health.router, docs.router, assets.router, signing_in.router)
+PAGES = (job_pages.router,)
+"""For people who are signed in; beside each page stands who may open it."""
 SCRAPED = scrape.router
-"""At the root, where scrapers look; for holders of a key."""
+"""At the root, where scrapers look; for operators and holders of a key of its own."""
 
 CLOSED = (
     datasets.router,
@@ -56,8 +66,16 @@ CLOSED = (
     attempts.router,
     metrics.router,
     analyses.router,
+    key_routes.router,
+    team_routes.router,
+    audit.router,
 )
-"""Under /v1, for holders of a key."""
+"""Under /v1, for holders of a key; beside each route stands who may call it."""
+
+USES_S = 60.0
+"""Between writes of when keys were last used."""
+
+log = structlog.get_logger(__name__)
 
 
 def create_app(
@@ -85,14 +103,17 @@ def create_app(
     app.add_middleware(Guard)
     errors.install(app)
     openapi.install(app)
-    for router in (*OPEN, SCRAPED, *PAGES):
+    for router in (*OPEN, SCRAPED):
         app.include_router(router)
+    closed = [Depends(rules.refuse_without_rule)]
+    for router in PAGES:
+        app.include_router(router, dependencies=closed)
     for router in CLOSED:
         app.include_router(
             router,
             prefix="/v1",
-            dependencies=[Depends(authenticate)],
-            responses=problems(400, 401, 413, 415, 422),
+            dependencies=closed,
+            responses=problems(400, 401, 403, 413, 415, 422),
         )
     return app
 
@@ -117,11 +138,31 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = database
         app.state.provider_client = client
         app.state.feeds = feeds
-        yield
+        app.state.keyring = keyring = Keyring(database)
+        async with asyncio.TaskGroup() as background:
+            writing = background.create_task(_keep_writing_uses(keyring))
+            yield
+            writing.cancel()
+        await run_in_threadpool(_write_uses, keyring)
     finally:
         await feeds.aclose()
         await client.aclose()
         database.close()
+
+
+async def _keep_writing_uses(keyring: Keyring) -> None:
+    """Write when keys were last used, once a minute, for as long as the application runs."""
+    while True:
+        await asyncio.sleep(USES_S)
+        await run_in_threadpool(_write_uses, keyring)
+
+
+def _write_uses(keyring: Keyring) -> None:
+    """Write when keys were last used; a database that does not answer costs these, no more."""
+    try:
+        keyring.write_uses()
+    except SQLAlchemyError as error:
+        log.warning("key_uses_not_written", reason=type(error).__name__)
 
 
 def _prepare(database: Database, settings: Settings) -> None:
@@ -130,6 +171,7 @@ def _prepare(database: Database, settings: Settings) -> None:
     if settings.admin_key is None:
         keys.ensure_admin_key(database, settings.data, now=now)
     with database.write.begin() as session:
+        teams.ensure_default(session)
         if settings.admin_key is not None:
             keys.register(session, keys.ADMIN, settings.admin_key.get_secret_value(), now=now)
         install_builtin(session, now=now)

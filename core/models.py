@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core import paging
+from core.access import team_of
 from core.errors import Conflict, InvalidInput, NotFound
 from core.rules.specs import ModelSpec
 from core.rules.states import ENDED, Status
@@ -19,7 +20,9 @@ from core.tables import Model, Run
 
 def create(session: Session, spec: ModelSpec, *, now: datetime) -> Model:
     """Store a model under a name that no model in use has."""
-    model = Model(name=spec.name, spec=spec.model_dump(mode="json"), created_at=now)
+    model = Model(
+        team_id=team_of(session), name=spec.name, spec=spec.model_dump(mode="json"), created_at=now
+    )
     try:
         with session.begin_nested():
             session.add(model)

@@ -2,11 +2,11 @@
 
 import secrets
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from core import keys
 from core.errors import Unauthorized
 from core.tables import ApiKey, SignIn
 from core.tables.sign_ins import SignInKind
@@ -35,7 +35,7 @@ def redeem(session: Session, token: str, *, now: datetime) -> str:
     key_id = session.scalar(
         update(SignIn)
         .where(
-            SignIn.hash == _digest(token),
+            SignIn.hash == keys.digest(token),
             SignIn.kind == SignInKind.LINK,
             SignIn.ended_at.is_(None),
             SignIn.expires_at > now,
@@ -43,19 +43,22 @@ def redeem(session: Session, token: str, *, now: datetime) -> str:
         .values(ended_at=now)
         .returning(SignIn.key_id)
     )
-    key = None if key_id is None else session.get(ApiKey, key_id)
-    if key is None or key.revoked_at is not None:
+    if key_id is None:
         raise Unauthorized(f"this link has been used, or is too old; {AGAIN}")
-    return begin(session, key, now=now)
+    key = session.get_one(ApiKey, key_id)
+    return begin(session, keys.find(session, key.hash, now=now), now=now)
 
 
-def find(session: Session, token: str, *, now: datetime) -> ApiKey:
-    """Return the key whose holder a session is of. Raises Unauthorized when it is over."""
+def find(session: Session, hashed: str, *, now: datetime) -> ApiKey:
+    """Return the key whose holder a session is of, by the digest of the session's token.
+
+    Raises Unauthorized when the session is over, or the key is.
+    """
     key = session.scalar(
         select(ApiKey)
         .join(SignIn, SignIn.key_id == ApiKey.id)
         .where(
-            SignIn.hash == _digest(token),
+            SignIn.hash == hashed,
             SignIn.kind == SignInKind.SESSION,
             SignIn.ended_at.is_(None),
             SignIn.expires_at > now,
@@ -64,6 +67,7 @@ def find(session: Session, token: str, *, now: datetime) -> ApiKey:
     )
     if key is None:
         raise Unauthorized(f"this session is over; {AGAIN}")
+    keys.refuse_expired(key.expires_at, now=now)
     return key
 
 
@@ -71,7 +75,7 @@ def end(session: Session, token: str, *, now: datetime) -> None:
     """End a session; one that is over stays so."""
     session.execute(
         update(SignIn)
-        .where(SignIn.hash == _digest(token), SignIn.ended_at.is_(None))
+        .where(SignIn.hash == keys.digest(token), SignIn.ended_at.is_(None))
         .values(ended_at=now)
     )
 
@@ -81,12 +85,8 @@ def _issue(
 ) -> str:
     token = secrets.token_urlsafe(32)
     row = SignIn(
-        hash=_digest(token), kind=kind, key_id=key.id, created_at=now, expires_at=now + lasts
+        hash=keys.digest(token), kind=kind, key_id=key.id, created_at=now, expires_at=now + lasts
     )
     session.add(row)
     session.flush()
     return token
-
-
-def _digest(token: str) -> str:
-    return sha256(token.encode(errors="surrogatepass")).hexdigest()

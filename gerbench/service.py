@@ -77,7 +77,9 @@ class Service:
         database = Database.at(self._settings.database)
         try:
             with database.write.begin() as session:
-                token = sign_ins.offer(session, keys.authenticate(session, secret), now=now)
+                token = sign_ins.offer(
+                    session, keys.find(session, keys.digest(secret), now=now), now=now
+                )
         finally:
             database.close()
         return f"{self.url}/sign-in/{token}"

@@ -26,6 +26,7 @@ from core.tables import (
     Sample,
     Template,
 )
+from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Modality, Outcome, Result, Task
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -50,6 +51,7 @@ def dataset(
     for number in range(samples):
         profiler.add(f"text {number}", ())
     made = Dataset(
+        team_id=DEFAULT_ID,
         name=declared.name,
         digest=f"{samples:064d}",
         task=declared.task,
@@ -81,7 +83,9 @@ def model(session: Session, name: str = "local", **spec: Any) -> Model:
     declared = ModelSpec.model_validate(
         {"name": name, "base_url": "http://127.0.0.1:9/v1", "model": "fer", **spec}
     )
-    made = Model(name=name, spec=declared.model_dump(mode="json"), created_at=NOW)
+    made = Model(
+        team_id=DEFAULT_ID, name=name, spec=declared.model_dump(mode="json"), created_at=NOW
+    )
     session.add(made)
     session.flush()
     return made
@@ -95,6 +99,7 @@ def template(
     version: int = 1,
 ) -> Template:
     made = Template(
+        team_id=DEFAULT_ID,
         task=task,
         modality=modality,
         name="plain",
@@ -122,6 +127,7 @@ def job(
     job_id = uuid4()
     planned = [
         Run(
+            team_id=DEFAULT_ID,
             job_id=job_id,
             dataset_id=of.id,
             model_id=by.id,
@@ -139,6 +145,7 @@ def job(
     ]
     quoted = quotes.quote(session, of, planned, priority=priority, now=created_at)
     made = Job(
+        team_id=DEFAULT_ID,
         id=job_id,
         dataset_id=of.id,
         submission=body.model_dump(mode="json"),
@@ -260,6 +267,7 @@ def finished(
     assert first is not None
     answered = sum(answer is not None for answer in answers)
     made = Run(
+        team_id=DEFAULT_ID,
         job_id=of.id,
         dataset_id=of.dataset_id,
         model_id=first.model_id if model is None else model.id,

@@ -12,6 +12,7 @@ from api.pages import forms, trees
 from api.pages.shell import PageRoute, Visitor, VisitorDep, see_other, shown_to
 from api.routes import datasets, metrics, models
 from api.routes import jobs as rest
+from api.rules import MEMBER, VIEWER
 from api.schemas.work import JobOut
 from core import activity
 from core.db import utc_now
@@ -28,7 +29,7 @@ CHOICES = 500
 """Datasets and models that a form offers."""
 
 
-@router.get("")
+@router.get("", dependencies=[VIEWER])
 def show_jobs(
     who: VisitorDep,
     part: PageDep,
@@ -51,7 +52,7 @@ def show_jobs(
     )
 
 
-@router.get("/new")
+@router.get("/new", dependencies=[VIEWER])
 def new_job(who: VisitorDep) -> Response:
     """Show the form and, once it is filled in, what the job would need."""
     given = forms.read(who.request.query_params)
@@ -76,7 +77,7 @@ def new_job(who: VisitorDep) -> Response:
     )
 
 
-@router.post("")
+@router.post("", dependencies=[MEMBER])
 def send_job(
     who: VisitorDep,
     nudge: NudgeDep,
@@ -95,7 +96,7 @@ def send_job(
     return see_other(f"/jobs/{made.id}")
 
 
-@router.get("/{job_id}")
+@router.get("/{job_id}", dependencies=[VIEWER])
 def show_job(who: VisitorDep, patience: PatienceDep, job_id: UUID) -> Response:
     """Show a job as it goes."""
     job = rest.get_job(job_id, who.database, patience)
@@ -115,7 +116,7 @@ def show_job(who: VisitorDep, patience: PatienceDep, job_id: UUID) -> Response:
     )
 
 
-@router.post("/{job_id}/{move}")
+@router.post("/{job_id}/{move}", dependencies=[MEMBER])
 def move_job(
     who: VisitorDep, nudge: NudgeDep, patience: PatienceDep, job_id: UUID, move: str
 ) -> Response:

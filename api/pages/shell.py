@@ -12,13 +12,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from api.deps import DatabaseDep, authenticate
+from api.deps import CallerDep, DatabaseDep
 from api.errors import status_of
 from api.pages import shown
 from api.pages.assets import asset_url
+from core.access import Caller
 from core.db import Database
 from core.errors import DomainError, Unauthorized
-from core.tables import ApiKey
+from core.vocabulary import Role
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -47,18 +48,16 @@ environment.globals["asset"] = asset_url
 
 @dataclass(frozen=True)
 class Visitor:
-    """Whoever looks at a page: the key they signed in with, and what they see of the database."""
+    """Whoever looks at a page: their key, and what they see of the database."""
 
     request: Request
-    key: ApiKey
+    caller: Caller
     database: Database
 
 
-def visitor(
-    request: Request, key: Annotated[ApiKey, Depends(authenticate)], database: DatabaseDep
-) -> Visitor:
+def visitor(request: Request, caller: CallerDep, database: DatabaseDep) -> Visitor:
     """Return who asks for a page."""
-    return Visitor(request, key, database)
+    return Visitor(request, caller, database)
 
 
 VisitorDep = Annotated[Visitor, Depends(visitor)]
@@ -68,15 +67,16 @@ def page(
     request: Request,
     template: str,
     *,
-    key: ApiKey | None = None,
+    caller: Caller | None = None,
     status: HTTPStatus = HTTPStatus.OK,
     **context: Any,
 ) -> HTMLResponse:
-    """Return a page; without a key it is one for everybody."""
+    """Return a page; without a caller it is one for everybody."""
     theme = request.cookies.get("theme")
     text = environment.get_template(template).render(
         **context,
-        key=key,
+        caller=caller,
+        may_change=caller is not None and caller.role.includes(Role.MEMBER),
         theme=theme if theme in THEMES else "",
         path=request.url.path,
         origin=str(request.base_url).rstrip("/"),
@@ -87,7 +87,7 @@ def page(
 
 def shown_to(who: Visitor, template: str, **context: Any) -> HTMLResponse:
     """Return a page for somebody who is signed in."""
-    return page(who.request, template, key=who.key, **context)
+    return page(who.request, template, caller=who.caller, **context)
 
 
 def see_other(url: str) -> RedirectResponse:

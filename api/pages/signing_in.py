@@ -7,8 +7,8 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from api import browsers
-from api.deps import DatabaseDep
-from api.pages.shell import HEADERS, PageRoute, VisitorDep, page, see_other
+from api.deps import KeyringDep, WholeDatabaseDep
+from api.pages.shell import HEADERS, PageRoute, page, see_other
 from core import keys, sign_ins
 from core.db import utc_now
 from core.errors import Unauthorized
@@ -45,22 +45,24 @@ def show_sign_in(request: Request, back: Next = "/") -> Response:
 @router.post("/sign-in")
 def sign_in(
     request: Request,
-    database: DatabaseDep,
+    database: WholeDatabaseDep,
     key: Annotated[str, Form(max_length=200)] = "",
     back: Annotated[str, Form(alias="next", max_length=2000)] = "/",
 ) -> Response:
     """Exchange a key for a session; the key itself is kept nowhere."""
     browsers.refuse_other_sites(request)
+    now = utc_now()
     try:
         with database.write.begin() as session:
-            token = sign_ins.begin(session, keys.authenticate(session, key.strip()), now=utc_now())
+            found = keys.find(session, keys.digest(key.strip()), now=now)
+            token = sign_ins.begin(session, found, now=now)
     except Unauthorized as error:
         return page(request, "sign_in.html", back=own_path(back), fault=str(error))
     return _signed_in(request, token, own_path(back))
 
 
 @router.get("/sign-in/{link}")
-def sign_in_by_link(request: Request, database: DatabaseDep, link: str) -> Response:
+def sign_in_by_link(request: Request, database: WholeDatabaseDep, link: str) -> Response:
     """Exchange a link that is good once for a session."""
     try:
         with database.write.begin() as session:
@@ -71,13 +73,14 @@ def sign_in_by_link(request: Request, database: DatabaseDep, link: str) -> Respo
 
 
 @router.post("/sign-out")
-def sign_out(who: VisitorDep) -> Response:
-    """End the session."""
-    token = browsers.token_of(who.request)
-    with who.database.write.begin() as session:
-        sign_ins.end(session, token or "", now=utc_now())
+def sign_out(request: Request, database: WholeDatabaseDep, keyring: KeyringDep) -> Response:
+    """End the session, if there is one."""
+    browsers.refuse_other_sites(request)
+    with database.write.begin() as session:
+        sign_ins.end(session, browsers.token_of(request) or "", now=utc_now())
+    keyring.forget()
     response = see_other("/sign-in")
-    browsers.forget(who.request, response)
+    browsers.forget(request, response)
     return response
 
 

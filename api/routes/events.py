@@ -10,9 +10,10 @@ from fastapi import APIRouter, Depends, Header, Request, Response, status
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import DatabaseDep, PatienceDep, SettingsDep
+from api.deps import CallerDep, DatabaseDep, PatienceDep, SettingsDep
 from api.feeds import Feed, Feeds
 from api.looks import JobLook, JobsLook
+from api.rules import VIEWER
 from api.schemas.events import EndEvent, JobEvent, JobsEvent
 from api.schemas.problem import problems
 from core import jobs
@@ -61,6 +62,7 @@ def _events(**of: type[Any]) -> dict[int | str, dict[str, Any]]:
 
 @router.get(
     "/jobs/{job_id}/events",
+    dependencies=[VIEWER],
     summary="Watch a job",
     response_class=Response,
     responses={
@@ -88,19 +90,21 @@ async def watch_job(
 
 @router.get(
     "/events",
+    dependencies=[VIEWER],
     summary="Watch the jobs under way",
     response_class=Response,
     responses={**_events(jobs=JobsEvent), **problems(503)},
 )
 async def watch_jobs(
     database: DatabaseDep,
+    caller: CallerDep,
     feeds: FeedsDep,
     settings: SettingsDep,
     patience: PatienceDep,
     last_event_id: LastEventId = None,
 ) -> Response:
     """Tell how the latest 50 jobs under way are, then what changes, at most twice a second."""
-    feed = feeds.of(("jobs", database), partial(JobsLook, database, patience=patience))
+    feed = feeds.of(("jobs", caller.team_id), partial(JobsLook, database, patience=patience))
     await feed.first()
     return _stream(feed, last_event_id, settings.stream_s)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api.deps import DatabaseDep, PatienceDep, SettingsDep
+from api.deps import PatienceDep, SettingsDep, WholeDatabaseDep
 from api.schemas.problem import problems
 from core import __version__, readiness
 from core.db import utc_now
@@ -44,7 +44,7 @@ def get_health() -> Health:
 
 
 @router.get("/ready", summary="Can it work?", responses=problems(503))
-def get_ready(database: DatabaseDep, settings: SettingsDep, patience: PatienceDep) -> Ready:
+def get_ready(database: WholeDatabaseDep, settings: SettingsDep, patience: PatienceDep) -> Ready:
     """Reach for the database and the broker, count workers, and tell what does not move.
 
     503 only when the API itself cannot work, which is without its database.

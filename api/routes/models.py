@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import DatabaseDep, PageDep, ProviderClientDep
+from api.rules import ADMIN, MEMBER, VIEWER
 from api.schemas.base import Page
 from api.schemas.models import (
     EXAMPLE,
@@ -19,7 +20,7 @@ from api.schemas.models import (
 )
 from api.schemas.problem import problems
 from api.schemas.standings import ModelDetail
-from core import canary, models, presets, workers
+from core import canary, models, presets, trail, workers
 from core.db import Database, utc_now
 from core.rules.specs import ModelSpec
 from core.rules.standings import ModelStanding
@@ -28,7 +29,7 @@ from core.tables import Model
 router = APIRouter(prefix="/models", tags=["models"])
 
 
-@router.get("", summary="List the models in use")
+@router.get("", dependencies=[VIEWER], summary="List the models in use")
 def list_models(database: DatabaseDep, page: PageDep) -> Page[ModelOut]:
     """Return the models by name."""
     with database.read() as session:
@@ -37,7 +38,11 @@ def list_models(database: DatabaseDep, page: PageDep) -> Page[ModelOut]:
 
 
 @router.post(
-    "", status_code=status.HTTP_201_CREATED, summary="Name an endpoint", responses=problems(409)
+    "",
+    dependencies=[MEMBER],
+    status_code=status.HTTP_201_CREATED,
+    summary="Name an endpoint",
+    responses=problems(409),
 )
 def create_model(
     body: Annotated[ModelCreate, Body(examples=[EXAMPLE, PRESET_EXAMPLE])],
@@ -46,46 +51,55 @@ def create_model(
     response: Response,
 ) -> ModelDetail:
     """Store an endpoint and how it may be used; secrets stay where `credentials` says they are."""
+    now = utc_now()
     with database.write.begin() as session:
-        model = models.create(session, body.spec(), now=utc_now())
+        model = models.create(session, body.spec(), now=now)
+        trail.note(session, "create_model", model.name, {"base_url": str(body.base_url)}, now=now)
         made = _shown(session, model)
     response.headers["Location"] = request.app.url_path_for("get_model", name=model.name)
     return made
 
 
-@router.get("/presets", summary="List what is known of providers")
+@router.get("/presets", dependencies=[VIEWER], summary="List what is known of providers")
 def list_presets() -> Presets:
     """Return the presets that a new model may name, with the parameters they need."""
     return Presets(items=list(presets.presets().values()))
 
 
-@router.get("/{name}", summary="Show a model", responses=problems(404))
+@router.get("/{name}", dependencies=[VIEWER], summary="Show a model", responses=problems(404))
 def get_model(name: str, database: DatabaseDep) -> ModelDetail:
     """Return the model in use under a name, with what its provider showed of its limits."""
     with database.read() as session:
         return _shown(session, models.get(session, name))
 
 
-@router.patch("/{name}", summary="Change a model", responses=problems(404))
+@router.patch("/{name}", dependencies=[MEMBER], summary="Change a model", responses=problems(404))
 def change_model(name: str, body: ModelChange, database: DatabaseDep) -> ModelDetail:
     """Set the fields that are sent; requests that are sent from now on go by them."""
     with database.write.begin() as session:
-        return _shown(session, models.change(session, name, body.given()))
+        model = models.change(session, name, body.given())
+        trail.note(session, "change_model", name, {"fields": sorted(body.given())}, now=utc_now())
+        return _shown(session, model)
 
 
 @router.delete(
     "/{name}",
+    dependencies=[ADMIN],
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Take a model out of use",
     responses=problems(404, 409),
 )
 def delete_model(name: str, database: DatabaseDep) -> None:
     """Free the name; what the model's runs found stays."""
+    now = utc_now()
     with database.write.begin() as session:
-        models.delete(session, name, now=utc_now())
+        models.delete(session, name, now=now)
+        trail.note(session, "delete_model", name, now=now)
 
 
-@router.post("/{name}/check", summary="Call a model once", responses=problems(404))
+@router.post(
+    "/{name}/check", dependencies=[MEMBER], summary="Call a model once", responses=problems(404)
+)
 async def check_model(name: str, database: DatabaseDep, client: ProviderClientDep) -> CheckOut:
     """Make one small call with each credential and tell what came back; it may be billed."""
     spec = await run_in_threadpool(_spec, database, name)

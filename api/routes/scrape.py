@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api.deps import DatabaseDep, PatienceDep, ScrapeDep, authenticate_scraper
+from api.deps import PatienceDep, ScrapeDep, WholeDatabaseDep, authenticate_scraper
 from api.schemas.problem import problems
 
 router = APIRouter(tags=["health"])
@@ -15,8 +15,10 @@ router = APIRouter(tags=["health"])
     summary="Figures for Prometheus",
     response_class=PlainTextResponse,
     dependencies=[Depends(authenticate_scraper)],
-    responses=problems(401),
+    responses=problems(401, 403),
 )
-def scrape(database: DatabaseDep, patience: PatienceDep, latest: ScrapeDep) -> PlainTextResponse:
+def scrape(
+    database: WholeDatabaseDep, patience: PatienceDep, latest: ScrapeDep
+) -> PlainTextResponse:
     """Count what is in the database; the same figures whichever API process answers."""
     return PlainTextResponse(latest.text(database, patience), media_type=CONTENT_TYPE_LATEST)

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core import keys, sign_ins
+from core import keys, sign_ins, teams
 from core.db import Database
 from core.errors import Unauthorized
+from core.keys import KeyDraft
 from core.tables import ApiKey, SignIn
+from core.vocabulary import Role
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MOMENT = timedelta(seconds=1)
@@ -16,8 +18,9 @@ MOMENT = timedelta(seconds=1)
 @pytest.fixture
 def key(database: Database) -> ApiKey:
     with database.write.begin() as session:
-        made, _ = keys.create(session, "reader", now=NOW)
-    return made
+        teams.ensure_default(session)
+        draft = KeyDraft("reader", Role.VIEWER, expires_at=NOW + timedelta(days=365))
+        return keys.create(session, draft, now=NOW)[0]
 
 
 def begin(database: Database, key: ApiKey) -> str:
@@ -32,7 +35,7 @@ def offer(database: Database, key: ApiKey) -> str:
 
 def holder(database: Database, token: str, at: datetime = NOW) -> str:
     with database.read() as session:
-        return sign_ins.find(session, token, now=at).name
+        return sign_ins.find(session, keys.digest(token), now=at).name
 
 
 def redeem(database: Database, token: str, at: datetime = NOW) -> str:
@@ -67,6 +70,17 @@ def test_a_session_ends_with_its_key(database: Database, key: ApiKey) -> None:
 
     with pytest.raises(Unauthorized):
         holder(database, token)
+
+
+def test_a_session_ends_when_its_key_expires(database: Database, key: ApiKey) -> None:
+    token = begin(database, key)
+
+    with database.write.begin() as session:
+        session.merge(key).expires_at = NOW + MOMENT
+
+    assert holder(database, token) == "reader"
+    with pytest.raises(Unauthorized, match="expired"):
+        holder(database, token, NOW + MOMENT)
 
 
 def test_a_link_begins_one_session(database: Database, key: ApiKey) -> None:
