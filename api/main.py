@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from api import errors, openapi, rules
+from api.etags import Etags
 from api.feeds import Feeds
 from api.guard import Guard
 from api.keyring import Keyring
@@ -103,6 +104,7 @@ def create_app(
     app.state.nudge = nudge
     app.state.scrape = Scrape()
     app.add_middleware(Guard)
+    app.add_middleware(Etags)
     errors.install(app)
     openapi.install(app)
     for router in (*OPEN, SCRAPED):
