@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from core import stalls, workers
 from core.db import Database
 from core.errors import NotReady
+from core.queries import exactly
 from core.rules.stalls import StallCode
 from core.rules.states import RequestState, Status
 from core.tables import Request, Run
@@ -82,7 +83,7 @@ def oldest_due(session: Session) -> datetime | None:
     """
     first = (
         select(func.min(Request.not_before))
-        .where(Request.run_id == Run.id, Request.state == RequestState.DUE)
+        .where(Request.run_id == Run.id, exactly(Request.state, RequestState.DUE))
         .scalar_subquery()
     )
     due = session.scalars(select(first).where(Run.status == Status.RUNNING)).all()

@@ -144,3 +144,14 @@ class Result(StrEnum):
     """The provider's batch ended before it came to this line: not billed."""
     UNKNOWN = "unknown"
     """The worker died between sending and hearing, or the batch is gone: possibly billed."""
+
+
+class ExportFormat(StrEnum):
+    """The file that an export becomes."""
+
+    CSV = "csv"
+    """For spreadsheets and people; text that a spreadsheet would obey is quoted."""
+    JSONL = "jsonl"
+    """One JSON object a line; verbatim."""
+    PARQUET = "parquet"
+    """Typed columns, compressed; verbatim."""

@@ -19,6 +19,7 @@ from core.limiter.factory import create_limiter
 from core.media.store import MediaStore
 from core.prompts import RunContext
 from core.providers.client import ProviderClients
+from core.rules.outages import Outage
 from core.rules.specs import ModelSpec
 from core.rules.standings import Want
 from core.settings import Settings
@@ -68,6 +69,8 @@ class Engine:
         """When this process last carried out a tick."""
         self.rescued = 0
         """Requests taken back from workers that died."""
+        self.outages: defaultdict[UUID, Outage] = defaultdict(Outage)
+        """Which models' endpoints are down, as far as this process has seen."""
         self.stopping = asyncio.Event()
         self._slices: set[asyncio.Task[Any]] = set()
         self._threads = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")

@@ -615,8 +615,8 @@ def upgrade() -> None:
             "ix_requests_queue",
             ["run_id", "state", "not_before", "id"],
             unique=False,
-            postgresql_where=sa.text("state IN ('due', 'waiting', 'leased')"),
-            sqlite_where=sa.text("state IN ('due', 'waiting', 'leased')"),
+            postgresql_where=sa.text("state = 'due' OR state = 'leased' OR state = 'waiting'"),
+            sqlite_where=sa.text("state = 'due' OR state = 'leased' OR state = 'waiting'"),
         )
         batch_op.create_index("ix_requests_run_id", ["run_id", "id"], unique=False)
 
@@ -802,8 +802,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_requests_run_id")
         batch_op.drop_index(
             "ix_requests_queue",
-            postgresql_where=sa.text("state IN ('due', 'waiting', 'leased')"),
-            sqlite_where=sa.text("state IN ('due', 'waiting', 'leased')"),
+            postgresql_where=sa.text("state = 'due' OR state = 'leased' OR state = 'waiting'"),
+            sqlite_where=sa.text("state = 'due' OR state = 'leased' OR state = 'waiting'"),
         )
         batch_op.drop_index(
             "ix_requests_leases",
