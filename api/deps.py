@@ -10,9 +10,10 @@ from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from api import cursors
+from api import browsers, cursors
 from api.keyring import Keyring, Known
 from api.scrape import Scrape
+from core import keys, sign_ins
 from core.access import Caller, require_operator
 from core.admission import Bounds
 from core.db import Database, utc_now
@@ -85,14 +86,22 @@ async def authenticate(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Known:
-    """Return the key that the caller holds; one that was looked up just now costs nothing."""
-    if credentials is None:
+    """Return the key that the caller holds, or that its browser is signed in with.
+
+    One that was looked up just now costs nothing.
+    """
+    keyring, token, now = get_keyring(request), browsers.token_of(request), utc_now()
+    if credentials is not None:
+        secret, find = credentials.credentials, keys.find
+    elif token is not None:
+        browsers.refuse_other_sites(request)
+        secret, find = token, sign_ins.find
+    else:
         raise Unauthorized("send an API key as `Authorization: Bearer <key>`")
-    keyring, secret, now = get_keyring(request), credentials.credentials, utc_now()
     known = keyring.remembered(secret, now=now)
     if known is not None:
         return known
-    return await run_in_threadpool(keyring.recognise, secret, now=now)
+    return await run_in_threadpool(keyring.recognise, secret, find, now=now)
 
 
 KnownDep = Annotated[Known, Depends(authenticate)]

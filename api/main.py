@@ -12,9 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from api import errors, openapi, rules
+from api.etags import Etags
 from api.feeds import Feeds
 from api.guard import Guard
 from api.keyring import Keyring
+from api.pages import assets, signing_in
+from api.pages import jobs as job_pages
 from api.routes import (
     analyses,
     attempts,
@@ -47,7 +50,9 @@ from core.providers.client import ProviderClients
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
 
-OPEN = (health.router, docs.router)
+OPEN = (health.router, docs.router, assets.router, signing_in.router)
+PAGES = (job_pages.router,)
+"""For people who are signed in; beside each page stands who may open it."""
 SCRAPED = scrape.router
 """At the root, where scrapers look; for operators and holders of a key of its own."""
 
@@ -99,15 +104,19 @@ def create_app(
     app.state.nudge = nudge
     app.state.scrape = Scrape()
     app.add_middleware(Guard)
+    app.add_middleware(Etags)
     errors.install(app)
     openapi.install(app)
     for router in (*OPEN, SCRAPED):
         app.include_router(router)
+    closed = [Depends(rules.refuse_without_rule)]
+    for router in PAGES:
+        app.include_router(router, dependencies=closed)
     for router in CLOSED:
         app.include_router(
             router,
             prefix="/v1",
-            dependencies=[Depends(rules.refuse_without_rule)],
+            dependencies=closed,
             responses=problems(400, 401, 403, 413, 415, 422),
         )
     return app
