@@ -15,10 +15,11 @@ from api.keyring import Keyring, Known
 from api.scrape import Scrape
 from core import keys, sign_ins
 from core.access import Caller, require_operator
+from core.admission import Bounds
 from core.db import Database, utc_now
 from core.errors import Unauthorized
 from core.media.store import MediaStore
-from core.providers.client import ProviderClient
+from core.providers.client import ProviderClients
 from core.settings import Settings
 
 MAX_PAGE = 500
@@ -42,9 +43,14 @@ def get_media_store(request: Request) -> MediaStore:
     return open_media_store(get_app_settings(request).media)
 
 
-def get_provider_client(request: Request) -> ProviderClient:
-    """Return the client that this process calls models with."""
-    return cast("ProviderClient", request.app.state.provider_client)
+def get_provider_clients(request: Request) -> ProviderClients:
+    """Return the clients that this process calls models with."""
+    return cast("ProviderClients", request.app.state.provider_clients)
+
+
+def get_bounds(request: Request) -> Bounds:
+    """Return what the operator allows everybody to declare."""
+    return Bounds.of(get_app_settings(request))
 
 
 def get_nudge(request: Request) -> Callable[[], None]:
@@ -64,7 +70,8 @@ def get_scrape(request: Request) -> Scrape:
 
 NudgeDep = Annotated[Callable[[], None], Depends(get_nudge)]
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
-ProviderClientDep = Annotated[ProviderClient, Depends(get_provider_client)]
+ProviderClientsDep = Annotated[ProviderClients, Depends(get_provider_clients)]
+BoundsDep = Annotated[Bounds, Depends(get_bounds)]
 ScrapeDep = Annotated[Scrape, Depends(get_scrape)]
 PatienceDep = Annotated[timedelta, Depends(get_patience)]
 MediaStoreDep = Annotated[MediaStore, Depends(get_media_store)]

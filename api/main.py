@@ -46,7 +46,7 @@ from api.schemas.problem import problems
 from api.scrape import Scrape
 from core import __version__, keys, logs, teams
 from core.db import Database, utc_now
-from core.providers.client import ProviderClient
+from core.providers.client import ProviderClients
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
 
@@ -136,11 +136,12 @@ def _name(route: APIRoute) -> str:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     logs.configure()
-    database, client, feeds = Database.at(settings.database), ProviderClient(), Feeds()
+    database, feeds = Database.at(settings.database), Feeds()
+    clients = ProviderClients(settings.private_networks)
     try:
         await run_in_threadpool(_prepare, database, settings)
         app.state.database = database
-        app.state.provider_client = client
+        app.state.provider_clients = clients
         app.state.feeds = feeds
         app.state.keyring = keyring = Keyring(database)
         async with asyncio.TaskGroup() as background:
@@ -150,7 +151,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(_write_uses, keyring)
     finally:
         await feeds.aclose()
-        await client.aclose()
+        await clients.aclose()
         database.close()
 
 
