@@ -10,14 +10,16 @@ from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from api import cursors
+from api import browsers, cursors
 from api.keyring import Keyring, Known
 from api.scrape import Scrape
+from core import keys, sign_ins
 from core.access import Caller, require_operator
+from core.admission import Bounds
 from core.db import Database, utc_now
 from core.errors import Unauthorized
 from core.media.store import MediaStore
-from core.providers.client import ProviderClient
+from core.providers.client import ProviderClients
 from core.settings import Settings
 
 MAX_PAGE = 500
@@ -41,9 +43,14 @@ def get_media_store(request: Request) -> MediaStore:
     return open_media_store(get_app_settings(request).media)
 
 
-def get_provider_client(request: Request) -> ProviderClient:
-    """Return the client that this process calls models with."""
-    return cast("ProviderClient", request.app.state.provider_client)
+def get_provider_clients(request: Request) -> ProviderClients:
+    """Return the clients that this process calls models with."""
+    return cast("ProviderClients", request.app.state.provider_clients)
+
+
+def get_bounds(request: Request) -> Bounds:
+    """Return what the operator allows everybody to declare."""
+    return Bounds.of(get_app_settings(request))
 
 
 def get_nudge(request: Request) -> Callable[[], None]:
@@ -63,7 +70,8 @@ def get_scrape(request: Request) -> Scrape:
 
 NudgeDep = Annotated[Callable[[], None], Depends(get_nudge)]
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
-ProviderClientDep = Annotated[ProviderClient, Depends(get_provider_client)]
+ProviderClientsDep = Annotated[ProviderClients, Depends(get_provider_clients)]
+BoundsDep = Annotated[Bounds, Depends(get_bounds)]
 ScrapeDep = Annotated[Scrape, Depends(get_scrape)]
 PatienceDep = Annotated[timedelta, Depends(get_patience)]
 MediaStoreDep = Annotated[MediaStore, Depends(get_media_store)]
@@ -78,14 +86,22 @@ async def authenticate(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Known:
-    """Return the key that the caller holds; one that was looked up just now costs nothing."""
-    if credentials is None:
+    """Return the key that the caller holds, or that its browser is signed in with.
+
+    One that was looked up just now costs nothing.
+    """
+    keyring, token, now = get_keyring(request), browsers.token_of(request), utc_now()
+    if credentials is not None:
+        secret, find = credentials.credentials, keys.find
+    elif token is not None:
+        browsers.refuse_other_sites(request)
+        secret, find = token, sign_ins.find
+    else:
         raise Unauthorized("send an API key as `Authorization: Bearer <key>`")
-    keyring, secret, now = get_keyring(request), credentials.credentials, utc_now()
     known = keyring.remembered(secret, now=now)
     if known is not None:
         return known
-    return await run_in_threadpool(keyring.recognise, secret, now=now)
+    return await run_in_threadpool(keyring.recognise, secret, find, now=now)
 
 
 KnownDep = Annotated[Known, Depends(authenticate)]

@@ -8,9 +8,12 @@ from datetime import datetime
 from core import keys
 from core.access import Caller, seen_by
 from core.db import Database
+from core.tables import ApiKey
 
 REMEMBERED_S = 1.0
 """A key that was revoked by another process opens nothing after this."""
+Find = Callable[..., ApiKey]
+"""Takes a session, a digest and `now`; returns the key that it is of, or stands for."""
 MAX_REMEMBERED = 1000
 """Keys; those whose time has passed are forgotten first, then all."""
 
@@ -43,11 +46,11 @@ class Keyring:
             return None
         return self._admitted(known, now)
 
-    def recognise(self, secret: str, *, now: datetime) -> Known:
-        """Look up whose a key is. Raises Unauthorized."""
+    def recognise(self, secret: str, find: Find = keys.find, *, now: datetime) -> Known:
+        """Look up whose a key is, or a token that stands for one. Raises Unauthorized."""
         hashed = keys.digest(secret)
         with self._database.read() as session:
-            key = keys.find(session, hashed, now=now)
+            key = find(session, hashed, now=now)
         caller, until = Caller.of(key), self._clock() + REMEMBERED_S
         before = self._known.get(hashed)
         same = before is not None and before.caller == caller

@@ -12,9 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from api import errors, openapi, rules
+from api.etags import Etags
 from api.feeds import Feeds
 from api.guard import Guard
 from api.keyring import Keyring
+from api.pages import assets, signing_in
+from api.pages import jobs as job_pages
 from api.routes import (
     analyses,
     attempts,
@@ -43,11 +46,13 @@ from api.schemas.problem import problems
 from api.scrape import Scrape
 from core import __version__, keys, logs, teams
 from core.db import Database, utc_now
-from core.providers.client import ProviderClient
+from core.providers.client import ProviderClients
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
 
-OPEN = (health.router, docs.router)
+OPEN = (health.router, docs.router, assets.router, signing_in.router)
+PAGES = (job_pages.router,)
+"""For people who are signed in; beside each page stands who may open it."""
 SCRAPED = scrape.router
 """At the root, where scrapers look; for operators and holders of a key of its own."""
 
@@ -99,15 +104,19 @@ def create_app(
     app.state.nudge = nudge
     app.state.scrape = Scrape()
     app.add_middleware(Guard)
+    app.add_middleware(Etags)
     errors.install(app)
     openapi.install(app)
     for router in (*OPEN, SCRAPED):
         app.include_router(router)
+    closed = [Depends(rules.refuse_without_rule)]
+    for router in PAGES:
+        app.include_router(router, dependencies=closed)
     for router in CLOSED:
         app.include_router(
             router,
             prefix="/v1",
-            dependencies=[Depends(rules.refuse_without_rule)],
+            dependencies=closed,
             responses=problems(400, 401, 403, 413, 415, 422),
         )
     return app
@@ -127,11 +136,12 @@ def _name(route: APIRoute) -> str:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     logs.configure()
-    database, client, feeds = Database.at(settings.database), ProviderClient(), Feeds()
+    database, feeds = Database.at(settings.database), Feeds()
+    clients = ProviderClients(settings.private_networks)
     try:
         await run_in_threadpool(_prepare, database, settings)
         app.state.database = database
-        app.state.provider_client = client
+        app.state.provider_clients = clients
         app.state.feeds = feeds
         app.state.keyring = keyring = Keyring(database)
         async with asyncio.TaskGroup() as background:
@@ -141,7 +151,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(_write_uses, keyring)
     finally:
         await feeds.aclose()
-        await client.aclose()
+        await clients.aclose()
         database.close()
 
 

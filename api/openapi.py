@@ -51,9 +51,19 @@ def _document(app: FastAPI) -> dict[str, Any]:
         tags=app.openapi_tags,
         routes=app.routes,
     )
+    _tell_of_tags(document)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for model in UNSEEN:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
     return document
+
+
+def _tell_of_tags(document: dict[str, Any]) -> None:
+    """Say of every GET under /v1 that it may be conditional (`api.etags`)."""
+    for path, item in document["paths"].items():
+        if path.startswith("/v1/") and "get" in item:
+            item["get"]["responses"]["304"] = {
+                "description": "`If-None-Match` names the `ETag` of this answer: nothing is new"
+            }

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import uvicorn
 
 from api.main import create_app, end_streams
-from core import batches, rescue
+from core import batches, keys, rescue, sign_ins
 from core.db import Database, utc_now
 from core.errors import Conflict, NotReady
 from core.settings import Settings
@@ -65,6 +65,24 @@ class Service:
                 self._processes.append(process)
         self._wait_for_api()
         self._folder.announce(self.url)
+
+    def sign_in_link(self) -> str:
+        """Return an address that signs in, as the admin, the first browser that opens it."""
+        key, now = self._settings.admin_key, utc_now()
+        secret = (
+            (self._settings.data / keys.ADMIN_FILE).read_text("utf-8").strip()
+            if key is None
+            else key.get_secret_value()
+        )
+        database = Database.at(self._settings.database)
+        try:
+            with database.write.begin() as session:
+                token = sign_ins.offer(
+                    session, keys.find(session, keys.digest(secret), now=now), now=now
+                )
+        finally:
+            database.close()
+        return f"{self.url}/sign-in/{token}"
 
     def alive(self) -> bool:
         """Tell whether every part of it still runs."""

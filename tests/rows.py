@@ -84,7 +84,11 @@ def model(session: Session, name: str = "local", **spec: Any) -> Model:
         {"name": name, "base_url": "http://127.0.0.1:9/v1", "model": "fer", **spec}
     )
     made = Model(
-        team_id=DEFAULT_ID, name=name, spec=declared.model_dump(mode="json"), created_at=NOW
+        team_id=DEFAULT_ID,
+        name=name,
+        spec=declared.model_dump(mode="json"),
+        trusted=True,
+        created_at=NOW,
     )
     session.add(made)
     session.flush()

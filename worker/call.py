@@ -88,7 +88,7 @@ class Call:
             await self.turnstile.back_out(grant)
             raise GivenBack(REST.total_seconds() if opened else 0.0)
         turnstile, adapter = self.turnstile, self.turnstile.adapter
-        exchange = await turnstile.engine.client.post(
+        exchange = await turnstile.client.post(
             turnstile.url,
             adapter.headers(turnstile.model, secret),
             body.content,

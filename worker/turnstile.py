@@ -24,10 +24,10 @@ from core.limiter.interface import (
     Rest,
     Wait,
 )
+from core.models import DeclaredModel
 from core.providers.adapters import adapter_for
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
-from core.rules.specs import ModelSpec
 from core.rules.standings import Want
 from core.vocabulary import Result
 from worker.engine import Engine
@@ -83,12 +83,15 @@ class Turnstile:
     Those at its head are asked for together.
     """
 
-    def __init__(self, engine: Engine, model_id: UUID, model: ModelSpec, slice_s: float) -> None:
+    def __init__(
+        self, engine: Engine, model_id: UUID, model: DeclaredModel, slice_s: float
+    ) -> None:
         self.engine = engine
         self.model_id = model_id
         self.model = model
         self.adapter = adapter_for(model.wire)
         self.url = self.adapter.url(model)
+        self.client = engine.clients.of(self.url, trusted=model.trusted)
         self.waiting = 0
         """Calls that are leased and have no room yet."""
         self.granted = 0

@@ -4,17 +4,19 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Request, Response, status
+from fastapi import APIRouter, Body, Header, Query, Request, Response, status
 
 from api.deps import DatabaseDep, NudgeDep, PageDep, PatienceDep
 from api.rules import MEMBER, VIEWER
 from api.schemas.base import Page
-from api.schemas.batches import BatchOut
 from api.schemas.budgets import BudgetChange
 from api.schemas.problem import problems
 from api.schemas.work import EXAMPLE, JobOut
-from core import batches, jobs, progress, trail
+from core import activity, batches, jobs, progress, trail
+from core.activity import Activity
+from core.bodies.work import BatchOut
 from core.db import Database, utc_now
+from core.jobs import JobFilter
 from core.rules.quotes import Quote
 from core.rules.states import Status
 from core.rules.submissions import Submission
@@ -66,12 +68,17 @@ def quote_job(
 
 @router.get("", dependencies=[VIEWER], summary="List jobs")
 def list_jobs(
-    database: DatabaseDep, page: PageDep, patience: PatienceDep, status: Status | None = None
+    database: DatabaseDep,
+    page: PageDep,
+    patience: PatienceDep,
+    status: Status | None = None,
+    dataset: Annotated[str | None, Query(max_length=64, description="By name")] = None,
+    model: Annotated[str | None, Query(max_length=64, description="One of its models")] = None,
 ) -> Page[JobOut]:
     """Return jobs, the latest first."""
-    now = utc_now()
+    now, wanted = utc_now(), JobFilter(status, dataset, model)
     with database.read() as session:
-        found = jobs.page(session, status=status, after=page.after, limit=page.limit)
+        found = jobs.page(session, wanted, after=page.after, limit=page.limit)
         shown = progress.of_jobs(session, found.rows, patience=patience, now=now)
         details = {d.job.id: d for d in shown}
     return Page.of(found, lambda job: JobOut.of(details[job.id], now=now))
@@ -81,6 +88,18 @@ def list_jobs(
 def get_job(job_id: UUID, database: DatabaseDep, patience: PatienceDep) -> JobOut:
     """Return a job, its runs and how far they have got."""
     return _shown(database, job_id, patience)
+
+
+@router.get(
+    "/{job_id}/activity",
+    dependencies=[VIEWER],
+    summary="Show what a job is doing",
+    responses=problems(404),
+)
+def get_activity(job_id: UUID, database: DatabaseDep) -> Activity:
+    """Return the calls a minute beside the limits, why requests exist, and what failed."""
+    with database.read() as session:
+        return activity.of_job(session, job_id, now=utc_now())
 
 
 @router.get(
@@ -94,7 +113,7 @@ def list_batches(job_id: UUID, database: DatabaseDep, page: PageDep) -> Page[Bat
     with database.read() as session:
         job = jobs.get(session, job_id)
         found = batches.page(session, job.id, after=page.after, limit=page.limit)
-    return Page.of(found, BatchOut.of)
+    return Page.of(found, BatchOut.model_validate)
 
 
 @router.patch(

@@ -4,6 +4,7 @@ from core.tables.access import ApiKey, AuditEntry
 from core.tables.batches import Batch
 from core.tables.inputs import Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
+from core.tables.sign_ins import SignIn
 from core.tables.teams import JobSpend, Team, TeamSpend
 from core.tables.work import Job, Request, Run
 from core.tables.workers import Standing, Worker
@@ -23,6 +24,7 @@ __all__ = [
     "Run",
     "Sample",
     "Score",
+    "SignIn",
     "Standing",
     "Team",
     "TeamSpend",

@@ -92,6 +92,8 @@ class Model(OfTeam, Base):
     name: Mapped[str] = mapped_column(String(64))
     spec: Mapped[dict[str, Any]]
     """The `ModelSpec`, as JSON."""
+    trusted: Mapped[bool] = mapped_column(default=False)
+    """Whether an operator named its address: then it is called wherever that is."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     deleted_at: Mapped[datetime | None]
 

@@ -144,6 +144,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("trusted", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("team_id", sa.Uuid(), nullable=False),
@@ -320,6 +321,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_samples")),
         sa.UniqueConstraint("dataset_id", "name", name=op.f("uq_samples_dataset_id_name")),
     )
+    op.create_table(
+        "sign_ins",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "session",
+                "link",
+                name="signinkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("key_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("expires_at > created_at", name=op.f("ck_sign_ins_expires_later")),
+        sa.ForeignKeyConstraint(["key_id"], ["api_keys.id"], name=op.f("fk_sign_ins_key_id")),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_sign_ins")),
+    )
+    with op.batch_alter_table("sign_ins", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sign_ins_expires_at"), ["expires_at"], unique=False)
+
     op.create_table(
         "standings",
         sa.Column("model_id", sa.Uuid(), nullable=False),
@@ -863,6 +890,10 @@ def downgrade() -> None:
 
     op.drop_table("batches")
     op.drop_table("standings")
+    with op.batch_alter_table("sign_ins", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sign_ins_expires_at"))
+
+    op.drop_table("sign_ins")
     op.drop_table("samples")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index(

@@ -75,7 +75,7 @@ class Service:
 
 
 @contextmanager
-def serving(template: Path, folder: Path) -> Iterator[Service]:
+def serving(template: Path, folder: Path, **fields: Any) -> Iterator[Service]:
     """Run a service in a folder, on a copy of a database with every table."""
     shutil.copy(template, folder / "gerbench.db")
     settings = Settings(
@@ -85,6 +85,7 @@ def serving(template: Path, folder: Path) -> Iterator[Service]:
         media_url=None,
         admin_key=None,
         stream_s=0.2,  # a stream of the jobs under way has no end of its own
+        **fields,
     )
     database = Database.at(settings.database)
     secrets = invite(database, now=utc_now() - timedelta(days=2))
