@@ -15,6 +15,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import settings
@@ -53,6 +54,8 @@ from worker.upkeep import tidy
 SAMPLES = 6
 BATCH = 3
 LEASE = timedelta(seconds=100)
+TICK = timedelta(microseconds=1)
+"""No two leases of one request are of one moment."""
 COST = 1000
 HAPPY = Answer((rows.LABELS[0], *rows.LABELS[1:]))
 FAULTS = (
@@ -69,6 +72,7 @@ ended_by = st.one_of(
     st.just((Result.ANSWERED, 1.0)), st.just((Result.ANSWERED, 0.5)),
     st.just((Result.ANSWERED, 0.0)), st.sampled_from(FAULTS).map(lambda result: (result, 0.0)),
 )  # fmt: skip
+replies = st.lists(ended_by, min_size=1, max_size=3)
 
 
 @cache
@@ -122,12 +126,12 @@ class Queue(RuleBasedStateMachine):
                 runs=2, batch_size=BATCH,
             )  # fmt: skip
             self.model_id, self.job_id = model.id, made.id
+        self.plan(BATCH)
 
+    @precondition(lambda self: self._unplanned())
     @rule(size=st.sampled_from([BATCH, SAMPLES]))
     def plan(self, size: int) -> None:
-        with self.database.read() as session:
-            waiting = runs.unplanned(session)
-        for run_id in waiting[:1]:
+        for run_id in self._unplanned()[:1]:
             with self.database.write.begin() as session:
                 jobs.lock(session, self.job_id)
                 run = runs.get(session, run_id)
@@ -135,9 +139,14 @@ class Queue(RuleBasedStateMachine):
                 assert runs.plan(session, run, ids, at=run.planned, now=self.now)
                 jobs.follow(session, self.job_id, now=self.now)
 
+    def _unplanned(self) -> list[UUID]:
+        with self.database.read() as session:
+            return runs.unplanned(session)
+
     @rule(worker=workers, slots=few)
     def lease(self, worker: str, slots: int) -> None:
         hands = self.hands[worker]
+        self.now += TICK
         with self.database.write.begin() as session:
             taken = leases.lease(
                 session, self.model_id, owner=hands.owner, slots=slots, now=self.now, lasts=LEASE
@@ -161,9 +170,30 @@ class Queue(RuleBasedStateMachine):
         with self.database.read() as session:
             return attempts.get(session, attempt_id).result
 
+    @rule(worker=workers, slots=few, repeated=st.booleans())
+    def begin(self, worker: str, slots: int, repeated: bool) -> None:
+        self.lease(worker, slots)
+        self.send(worker, repeated)
+
+    @rule(worker=workers, slots=few, how=replies, repeated=st.booleans())
+    def serve(
+        self, worker: str, slots: int, how: list[tuple[Result, float]], repeated: bool
+    ) -> None:
+        self.begin(worker, slots, repeated=False)
+        self.hear(worker, how, repeated)
+
+    def _with(self, what: str, worker: str) -> Hands:
+        """Return the worker, or the other one where it has nothing of a kind in its hands."""
+        hands = self.hands[worker]
+        return hands if getattr(hands, what) else self.hands["b" if worker == "a" else "a"]
+
+    def _any(self, what: str) -> bool:
+        return any(getattr(hands, what) for hands in self.hands.values())
+
+    @precondition(lambda self: self._any("leased"))
     @rule(worker=workers, repeated=st.booleans())
     def send(self, worker: str, repeated: bool) -> None:
-        hands = self.hands[worker]
+        hands = self._with("leased", worker)
         leased, hands.leased = list(hands.leased.values()), {}
         openings = [
             Opening(r, hands.owner, "anonymous", {"model": "fer"}, "0" * 64, self.now)
@@ -185,9 +215,10 @@ class Queue(RuleBasedStateMachine):
             runs.hold(session, {o.request.run_id for o in openings})
             return open_all(session, openings)
 
-    @rule(worker=workers, how=st.lists(ended_by, min_size=1, max_size=3), repeated=st.booleans())
+    @precondition(lambda self: self._any("sent"))
+    @rule(worker=workers, how=replies, repeated=st.booleans())
     def hear(self, worker: str, how: list[tuple[Result, float]], repeated: bool) -> None:
-        hands = self.hands[worker]
+        hands = self._with("sent", worker)
         settlements = [
             self._settlement(hands.owner, *hands.sent.pop(request), *said)
             for request, said in zip(sorted(hands.sent), how, strict=False)
@@ -216,17 +247,24 @@ class Queue(RuleBasedStateMachine):
             with self.database.write.begin() as session:
                 jobs.stop(session, run_id, reason, now=self.now)
 
+    @precondition(lambda self: self._any("leased"))
     @rule(worker=workers, repeated=st.booleans())
     def give_back(self, worker: str, repeated: bool) -> None:
-        hands = self.hands[worker]
+        hands = self._with("leased", worker)
         unsent, hands.leased = list(hands.leased.values()), {}
         back = Verdict(RequestState.DUE)
         settlements = [Settlement(r, hands.owner, back, self.now, None) for r in unsent]
         self._settle(settlements)
         if repeated:
-            self.lease(worker, 1)
+            # Leased again meanwhile: what is in hand must stay there.
+            self.lease(next(name for name, each in self.hands.items() if each is hands), 3)
             self._settle(settlements, repeated=True)
+            assert hands.leased.keys() <= self._leased_by(hands.owner)
 
+    def _leased_by(self, owner: str) -> set[int]:
+        return {r.id for r in self._facts().requests.values() if r.lease_owner == owner}
+
+    @precondition(lambda self: self._any("sent") or self._any("leased"))
     @rule(worker=workers, how=ended_by, spooled=st.booleans())
     def kill(self, worker: str, how: tuple[Result, float], spooled: bool) -> None:
         hands, self.hands[worker] = self.hands[worker], self._start(worker)
@@ -312,7 +350,7 @@ class Queue(RuleBasedStateMachine):
             for worker in self.hands:
                 self.lease(worker, 3)
                 self.send(worker, repeated=False)
-                self.hear(worker, [(Result.ANSWERED, 1.0)] * len(self.hands[worker].sent), False)
+                self.hear(worker, [(Result.ANSWERED, 1.0)] * SAMPLES, repeated=False)
             self.recover()
             self.now += timedelta(hours=2)
             self.tick()
@@ -328,5 +366,5 @@ class Queue(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_whatever_happens_every_sample_ends_once_and_every_total_agrees() -> None:
     run_state_machine_as_test(
-        Queue, settings=settings(max_examples=40, stateful_step_count=40, deadline=None)
+        Queue, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
     )
