@@ -200,6 +200,7 @@ def past_uses(
 def get(session: Session, attempt_id: int) -> Attempt:
     """Return an attempt. Raises NotFound."""
     attempt = session.get(Attempt, attempt_id)
-    if attempt is None:
+    # Whose it is, its run knows.
+    if attempt is None or session.get(Run, attempt.run_id) is None:
         raise NotFound(f"no attempt {attempt_id}; GET /v1/runs/{{id}}/attempts lists a run's")
     return attempt

@@ -180,12 +180,17 @@ _TURNS: WeakValueDictionary[str, Turns] = WeakValueDictionary()
 class Database:
     """The sessions of a process: `read()` for queries, `write()` for everything else."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        kind: type[Session] = Session,
+        info: dict[Any, Any] | None = None,
+    ) -> None:
         self.engine = engine
-        self.read = sessionmaker(engine, expire_on_commit=False)
+        self.read = sessionmaker(engine, class_=kind, expire_on_commit=False, info=info)
         """Sessions whose transaction only reads."""
         self.write: sessionmaker[Session] = sessionmaker(
-            engine.execution_options(writes=True), expire_on_commit=False
+            engine.execution_options(writes=True), class_=kind, expire_on_commit=False, info=info
         )
         """Sessions whose transaction writes: use as `with database.write.begin() as session:`."""
 

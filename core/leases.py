@@ -109,7 +109,12 @@ def _under_way(session: Session, jobs: Sequence[UUID]) -> dict[UUID, int]:
         select(Job.id, func.count())
         .join(Run, Run.job_id == Job.id)
         .join(Request, Request.run_id == Run.id)
-        .where(Job.id.in_(jobs), Request.state == RequestState.LEASED)
+        .where(
+            Job.id.in_(jobs),
+            Request.state == RequestState.LEASED,
+            # Always so, and it tells which index to look in: that of the leases.
+            Request.lease_expires_at.is_not(None),
+        )
         .group_by(Job.id)
     )
     return {job: count for job, count in rows}  # noqa: C416 - a Row is not a pair to dict()

@@ -82,7 +82,7 @@ class Call:
             await self.turnstile.back_out(grant)
             raise GivenBack
         turnstile, adapter = self.turnstile, self.turnstile.adapter
-        exchange = await turnstile.engine.client.post(
+        exchange = await turnstile.client.post(
             turnstile.url,
             adapter.headers(turnstile.model, secret),
             body.content,
@@ -91,7 +91,7 @@ class Call:
         )
         reading = adapter.read(exchange, now=utc_now())
         try:
-            await turnstile.leave(grant, exchange, reading)
+            await turnstile.leave(grant, self.request.id, exchange, reading)
         finally:
             # Whatever happens to the accounts: what was paid for is stored.
             await self._settle(reading, (opened, exchange))
@@ -133,5 +133,6 @@ class Call:
                 heard,
                 owner=engine.owner,
                 now=now,
+                outage=self.turnstile.in_outage,
             )
         )

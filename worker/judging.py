@@ -22,11 +22,17 @@ def settlement(
     *,
     owner: str,
     now: datetime,
+    outage: bool = False,
 ) -> Settlement:
     """Return what becomes of a request; `heard` is None when nothing was sent."""
     said = understand(reading, names=context.names(len(samples)), labels=context.labels)
     verdict = decide(
-        request.asked, reading, said.parsed, refusal=said.refusal, jitter=random.random()
+        request.asked,
+        reading,
+        said.parsed,
+        refusal=said.refusal,
+        jitter=random.random(),
+        outage=outage,
     )
     right = [context.classes.right(s.target, s.number) for s in samples]
     return Settlement(request, owner, verdict, now, said.reason, right, heard)

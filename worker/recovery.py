@@ -84,7 +84,7 @@ def _judged(session: Session, replies: Sequence[Reply]) -> list[Settlement]:
     settlements = []
     for run_id, of_it in by_run.items():
         context = of_run(session, run_id)
-        model = models.spec(session, _model_of(session, run_id))
+        model = models.declared(session, _model_of(session, run_id))
         inputs = inputs_of(session, [reply.request for reply in of_it])
         settlements += [_settlement(reply, context, model, inputs) for reply in of_it]
     return settlements

@@ -3,7 +3,9 @@
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -19,7 +21,12 @@ log = structlog.get_logger()
 GROUP_S = 0.01
 """How long a group waits for company: about as long as a commit takes."""
 
+SETTLEMENTS = 32
+"""In one group at most: a call waits for its opening to be committed, and nobody for these."""
+
 MAX_GROUP = 500
+"""Writes repeated in one transaction after the database was away."""
+
 RETRY_S = 1.0
 """Between tries while the database is away."""
 
@@ -35,6 +42,8 @@ class Writer:
         self._loop = loop
         self._spool = spool
         self._queue: SimpleQueue[Awaited | None] = SimpleQueue()
+        self._settlements: deque[Awaited] = deque()
+        """Taken from the queue, to be committed."""
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
@@ -58,33 +67,33 @@ class Writer:
     def _work(self) -> None:
         """Commit groups until closed."""
         going = True
-        while going:
-            group, going = self._gather()
+        while going or self._settlements:
+            openings, going = self._taken() if going else ([], False)
+            count = min(len(self._settlements), SETTLEMENTS)
+            group = openings + [self._settlements.popleft() for _ in range(count)]
             try:
                 self._commit(group)
             except AWAY as away:
+                group += self._settlements
+                self._settlements.clear()
                 going = self._outlast(group, away) if going else self._give_up(group)
 
-    def _gather(self) -> tuple[list[Awaited], bool]:
-        """Return the next group, and whether there will be another.
+    def _taken(self) -> tuple[list[Awaited], bool]:
+        """Take what is queued; return the openings in it, and whether more will come.
 
         It sleeps once and takes what has come: to wake for each write would take the interpreter
         away from the loop each time.
         """
-        first = self._queue.get()
-        if first is None:
-            return [], False
-        group = [first]
-        time.sleep(GROUP_S)
-        while len(group) < MAX_GROUP:
-            try:
-                item = self._queue.get_nowait()
-            except Empty:
-                break
-            if item is None:
-                return group, False
-            group.append(item)
-        return group, True
+        taken = [] if self._settlements else [self._queue.get()]
+        if taken and taken[0] is not None:
+            time.sleep(GROUP_S)
+        with suppress(Empty):
+            while not taken or taken[-1] is not None:
+                taken.append(self._queue.get_nowait())
+        writes = [item for item in taken if item is not None]
+        self._settlements += (item for item in writes if isinstance(item[0], Settlement))
+        openings = [item for item in writes if isinstance(item[0], Opening)]
+        return openings, len(writes) == len(taken)
 
     def _commit(self, group: Sequence[Awaited], *, repeated: bool = False) -> None:
         """Commit a group; when something in it is bad, each write alone, so that one fails.

@@ -111,7 +111,7 @@ class RunOut(BaseModel):
     cost: Cost
 
     @classmethod
-    def of(cls, detail: RunDetail, stall: Stall | None = None) -> Self:
+    def of(cls, detail: RunDetail, stall: Stall | None = None, **more: Any) -> Self:
         """Return a run as it is shown."""
         run = detail.run
         return cls(
@@ -135,11 +135,12 @@ class RunOut(BaseModel):
             finished_at=run.finished_at,
             progress=Progress.of([detail]),
             cost=Cost.of([detail]),
+            **more,
         )
 
 
-class JobOut(BaseModel):
-    """One submission and how far it has got."""
+class JobState(BaseModel):
+    """One submission and how far it has got, without its runs."""
 
     id: UUID
     status: Status
@@ -156,42 +157,53 @@ class JobOut(BaseModel):
     )
     eta: datetime | None = Field(description="When that will be")
     cost: Cost
-    quote: Quote = Field(description="As it was when the job was submitted")
     against_quote: AgainstQuote
     reason: str | None = Field(description="Why it is paused or failed, or does not move")
     stalled: StallOut | None = Field(description="null: it moves, or is not to")
     batches: list[BatchOut] = Field(description="Files under way at the provider")
+
+    @classmethod
+    def fields_of(cls, detail: JobDetail, *, now: datetime) -> dict[str, Any]:
+        """Return what a job shows of itself, by the names of the fields here."""
+        job, runs = detail.job, detail.runs
+        reasons = [d.run.reason for d in runs if d.run.reason is not None]
+        stall, left = detail.stall, eta_seconds(detail, now=now)
+        if stall is not None:
+            reasons.append(stall.detail)
+        return {
+            "id": job.id,
+            "status": job.status,
+            "dataset": datasets.version(detail.dataset),
+            "created_at": job.created_at,
+            "started_at": job.started_at,
+            "finished_at": job.finished_at,
+            "dispatch": job.submission.get("dispatch", Dispatch.ONLINE),
+            "priority": job.priority,
+            "tags": job.submission["tags"],
+            "progress": Progress.of(runs),
+            "eta_seconds": left,
+            "eta": None if left is None else now + timedelta(seconds=left),
+            "cost": Cost.of(runs),
+            "against_quote": AgainstQuote.of(job, Quote.model_validate(job.quote), runs),
+            "reason": reasons[0] if reasons else None,
+            "stalled": stall and StallOut.model_validate(stall),
+            "batches": [BatchOut.of(batch) for batch in detail.batches],
+        }
+
+
+class JobOut(JobState):
+    """One submission, its runs and how far they have got."""
+
+    quote: Quote = Field(description="As it was when the job was submitted")
     runs: list[RunOut]
 
     @classmethod
     def of(cls, detail: JobDetail, *, now: datetime) -> Self:
         """Return a job as it is shown."""
-        job, runs = detail.job, detail.runs
-        quote = Quote.model_validate(job.quote)
-        reasons = [d.run.reason for d in runs if d.run.reason is not None]
-        stall, left = detail.stall, eta_seconds(detail, now=now)
-        if stall is not None:
-            reasons.append(stall.detail)
         return cls(
-            id=job.id,
-            status=job.status,
-            dataset=datasets.version(detail.dataset),
-            created_at=job.created_at,
-            started_at=job.started_at,
-            finished_at=job.finished_at,
-            dispatch=job.submission.get("dispatch", Dispatch.ONLINE),
-            priority=job.priority,
-            tags=job.submission["tags"],
-            progress=Progress.of(runs),
-            eta_seconds=left,
-            eta=None if left is None else now + timedelta(seconds=left),
-            cost=Cost.of(runs),
-            quote=quote,
-            against_quote=AgainstQuote.of(job, quote, runs),
-            reason=reasons[0] if reasons else None,
-            stalled=stall and StallOut.model_validate(stall),
-            batches=[BatchOut.of(batch) for batch in detail.batches],
-            runs=[RunOut.of(d, detail.stalls.get(d.run.id)) for d in runs],
+            **cls.fields_of(detail, now=now),
+            quote=Quote.model_validate(detail.job.quote),
+            runs=[RunOut.of(d, detail.stalls.get(d.run.id)) for d in detail.runs],
         )
 
 
