@@ -6,12 +6,14 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from fastapi import FastAPI, Request, status
+from fastapi import FastAPI, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
+from api.etags import KEEP, NotModified
 from api.schemas.problem import PROBLEM_JSON
 from core.errors import (
     Conflict,
@@ -45,6 +47,12 @@ HTTP_PROBLEMS: dict[int, tuple[str, str]] = {
     413: ("too_large", "the body is larger than this path takes; send less"),
 }
 """What the framework itself raises, in our words."""
+
+DATABASE_AWAY = (
+    "the database does not answer or cannot write, as the service's log says; send the request"
+    " again later, with an Idempotency-Key where it makes a job"
+)
+AGAIN_S = 5
 
 
 class ProblemResponse(JSONResponse):
@@ -84,6 +92,11 @@ def domain_problem(error: DomainError) -> ProblemResponse:
 def install(app: FastAPI) -> None:
     """Add the handlers to an application."""
 
+    @app.exception_handler(NotModified)
+    async def on_not_modified(request: Request, _: NotModified) -> Response:
+        headers = {"ETag": request.state.etag, "Cache-Control": KEEP}
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+
     @app.exception_handler(DomainError)
     async def on_domain_error(_: Request, error: DomainError) -> ProblemResponse:
         return domain_problem(error)
@@ -105,6 +118,13 @@ def install(app: FastAPI) -> None:
         if error.status_code == status.HTTP_405_METHOD_NOT_ALLOWED:
             allowed = ", ".join(_allowed(app, request.url.path))
             response.headers["Allow"] = allowed or response.headers["Allow"]
+        return response
+
+    @app.exception_handler(OperationalError)
+    async def on_database_away(request: Request, error: OperationalError) -> ProblemResponse:
+        log.warning("database_away", path=request.url.path, error=str(error.orig))
+        response = problem(503, "database_away", DATABASE_AWAY)
+        response.headers["Retry-After"] = str(AGAIN_S)
         return response
 
     @app.exception_handler(Exception)

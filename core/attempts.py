@@ -240,6 +240,23 @@ def _row(heard: Heard, reserved: int) -> dict[str, Any]:
     }
 
 
+def unsend(session: Session, ids: Sequence[int], books: Books, **ending: Any) -> None:
+    """End attempts that never left; what was reserved for them is free."""
+    rows = session.execute(
+        select(Attempt.id, Attempt.run_id, Attempt.sent_at, Attempt.reserved_nano)
+        .where(Attempt.id.in_(ids), Attempt.result == Result.SENT)
+        .with_for_update()
+    ).all()
+    books.know(row.run_id for row in rows)
+    for row in rows:
+        books.add(row.run_id, row.sent_at, reserved=-row.reserved_nano)
+    session.execute(
+        update(Attempt)
+        .where(Attempt.id.in_([row.id for row in rows]))
+        .values(reserved_nano=0, **ending)
+    )
+
+
 def past_uses(
     session: Session, model_id: UUID, *, unheard_tokens: int, since: datetime, now: datetime
 ) -> dict[str, list[PastUse]]:
@@ -272,6 +289,7 @@ def past_uses(
 def get(session: Session, attempt_id: int) -> Attempt:
     """Return an attempt. Raises NotFound."""
     attempt = session.get(Attempt, attempt_id)
-    if attempt is None:
+    # Whose it is, its run knows.
+    if attempt is None or session.get(Run, attempt.run_id) is None:
         raise NotFound(f"no attempt {attempt_id}; GET /v1/runs/{{id}}/attempts lists a run's")
     return attempt

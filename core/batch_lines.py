@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from core import attempts
 from core.leases import LEASED_COLUMNS, Leased, leased
 from core.rules.batches import holder
 from core.rules.states import RequestState, Status
@@ -128,23 +129,6 @@ def take_out(
     now: datetime,
 ) -> None:
     """Take a line out of a batch that was never sent: its attempt ends withdrawn, and unpaid."""
-    row = session.execute(
-        select(Attempt.run_id, Attempt.sent_at, Attempt.reserved_nano)
-        .where(Attempt.id == attempt_id, Attempt.result == Result.SENT)
-        .with_for_update()
-    ).one_or_none()
-    if row is not None:
-        books.know([row.run_id])
-        books.add(row.run_id, row.sent_at, reserved=-row.reserved_nano)
-    session.execute(
-        update(Attempt)
-        .where(Attempt.id == attempt_id, Attempt.result == Result.SENT)
-        .values(
-            batch_id=None,
-            result=Result.WITHDRAWN,
-            finished_at=now,
-            reason=reason,
-            reserved_nano=0,
-        )
-    )
+    ending = {"batch_id": None, "result": Result.WITHDRAWN, "finished_at": now, "reason": reason}
+    attempts.unsend(session, [attempt_id], books, **ending)
     session.execute(update(Batch).where(Batch.id == batch_id).values(lines=Batch.lines - 1))

@@ -21,14 +21,13 @@ def of_job(job: Job) -> Budget:
 
 
 def assign(session: Session, job: Job, runs: Iterable[Run], submission: Submission) -> None:
-    """Say who pays for a new job, and what it may spend.
+    """Set what a new job may spend.
 
     Raises InvalidInput for a budget in dollars, of the job or of its team, that cannot be held.
     """
-    team = teams.ensure_default(session)
+    team = teams.get(session, job.team_id)
     if team.monthly_budget_nano is not None:
         check_prices(_unpriced(session, runs), f"team {team.name}'s")
-    job.team_id = team.id
     change(session, job, runs, submission.model_dump(include=BOUNDS))
 
 

@@ -17,7 +17,7 @@ from core import runs
 from core.rules.states import RequestState, Status
 from core.tables import Request, Run
 
-MODALITY = Run.condition["modality"].as_string()
+MODALITY: ColumnElement[str] = Run.condition["modality"].as_string()
 
 
 class Group(NamedTuple):
@@ -47,7 +47,11 @@ def may_go(session: Session, group: Group) -> bool:
     if held is None or held.canary_passed_at is not None:
         return False
     out = exists().where(
-        Request.run_id == Run.id, group.members, Request.state == RequestState.LEASED
+        Request.run_id == Run.id,
+        group.members,
+        Request.state == RequestState.LEASED,
+        # Always so, and it tells which index to look in: that of the leases.
+        Request.lease_expires_at.is_not(None),
     )
     return not session.scalar(select(out))
 

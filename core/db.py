@@ -21,6 +21,8 @@ from sqlalchemy import (
     create_engine,
     event,
 )
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -28,6 +30,21 @@ from core.turns import Turns
 
 SQLITE_BUSY_MS = 30_000
 """How long a SQLite writer waits for another; one process holds the folder, so seconds suffice."""
+
+CONNECT_S = 10
+"""How long a server may take to let a connection in."""
+
+SILENCE_MS = 30_000
+"""How long a server that is connected may acknowledge nothing before it counts as gone."""
+
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
+"""What a statement raises when the database cannot be reached or cannot write: gone, restarting,
+locked, or its disk is full. The same statement may succeed later."""
+
+
+def words_of(away: Exception) -> str:
+    """Return what a database's own driver says, in a line; not the statement, which may be long."""
+    return " ".join(str(away.__cause__ or away).split())
 
 
 def utc_now() -> datetime:
@@ -123,6 +140,7 @@ def create_db_engine(url: str) -> Engine:
     return create_engine(
         url,
         pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_S, "tcp_user_timeout": SILENCE_MS},
         pool_size=10,
         max_overflow=20,
         json_serializer=_json,
@@ -162,12 +180,17 @@ _TURNS: WeakValueDictionary[str, Turns] = WeakValueDictionary()
 class Database:
     """The sessions of a process: `read()` for queries, `write()` for everything else."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        kind: type[Session] = Session,
+        info: dict[Any, Any] | None = None,
+    ) -> None:
         self.engine = engine
-        self.read = sessionmaker(engine, expire_on_commit=False)
+        self.read = sessionmaker(engine, class_=kind, expire_on_commit=False, info=info)
         """Sessions whose transaction only reads."""
         self.write: sessionmaker[Session] = sessionmaker(
-            engine.execution_options(writes=True), expire_on_commit=False
+            engine.execution_options(writes=True), class_=kind, expire_on_commit=False, info=info
         )
         """Sessions whose transaction writes: use as `with database.write.begin() as session:`."""
 

@@ -1,6 +1,7 @@
 """Jobs: submitted, listed, paused, resumed, cancelled, retried."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from core.paging import Key, Slice, fetch
 from core.rules.quotes import Quote
 from core.rules.states import ENDED, Status, combine
 from core.rules.submissions import Submission
-from core.tables import Job, Run
+from core.tables import Dataset, Job, Model, Run
 
 
 def submit(
@@ -76,11 +77,28 @@ def get(session: Session, job_id: UUID) -> Job:
     return job
 
 
-def page(session: Session, *, status: Status | None, after: Key | None, limit: int) -> Slice[Job]:
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs are wanted; what is None lets everything pass."""
+
+    status: Status | None = None
+    dataset: str | None = None
+    """By name, of whatever version."""
+    model: str | None = None
+    """One of its models."""
+
+
+def page(session: Session, wanted: JobFilter, *, after: Key | None, limit: int) -> Slice[Job]:
     """Return a page of the jobs, the latest first."""
     query = select(Job)
-    if status is not None:
-        query = query.where(Job.status == status)
+    if wanted.status is not None:
+        query = query.where(Job.status == wanted.status)
+    if wanted.dataset is not None:
+        of_dataset = select(Dataset.id).where(Dataset.name == wanted.dataset)
+        query = query.where(Job.dataset_id.in_(of_dataset))
+    if wanted.model is not None:
+        of_model = select(Run.job_id).join(Model).where(Model.name == wanted.model)
+        query = query.where(Job.id.in_(of_model))
     order = (Job.created_at, Job.id)
     return fetch(session, query, order, after=after, limit=limit, newest_first=True)
 
@@ -180,7 +198,8 @@ def stop(session: Session, run_id: UUID, reason: str, *, now: datetime) -> None:
     job_id = owner(runs.get(session, run_id))
     lock(session, job_id)
     stopping = [run_id, *canaries.stopped_with(session, run_id)]
-    if any([runs.move(session, run, Status.PAUSED, reason=reason, now=now) for run in stopping]):
+    moved = [runs.move(session, run, Status.PAUSED, reason=reason, now=now) for run in stopping]
+    if any(moved):
         follow(session, job_id, now=now)
 
 

@@ -39,6 +39,8 @@ class Leased:
     sample_ids: tuple[int, ...]
     attempts: int
     asked: Asked
+    expires_at: datetime | None = None
+    """When the lease ends; it tells one lease of a request from the next by the same worker."""
     is_part: bool = False
     """Split off from a larger one."""
     canary: bool = False
@@ -93,15 +95,19 @@ def _moves(now: datetime) -> ColumnElement[bool]:
     return and_(Run.status == Status.RUNNING, rested)
 
 
-def _has_due(now: datetime) -> Exists:
-    """Return the condition that a run has a request to send now."""
+def _has_due(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a run has a request to send now.
+
+    One that waits for a batch may be the canary.
+    """
+    canary = and_(Run.canary_passed_at.is_(None), _has(RequestState.WAITING, now))
+    return or_(_has(RequestState.DUE, now), canary)
+
+
+def _has(state: RequestState, now: datetime) -> Exists:
+    """Return the condition that a run has a request in a state whose time has come."""
     return exists().where(
-        Request.run_id == Run.id,
-        or_(
-            Request.state == RequestState.DUE,
-            and_(Request.state == RequestState.WAITING, Run.canary_passed_at.is_(None)),
-        ),
-        Request.not_before <= now,
+        Request.run_id == Run.id, Request.state == state, Request.not_before <= now
     )
 
 
@@ -152,7 +158,12 @@ def _under_way(session: Session, jobs: Sequence[UUID]) -> dict[UUID, int]:
         select(Job.id, func.count())
         .join(Run, Run.job_id == Job.id)
         .join(Request, Request.run_id == Run.id)
-        .where(Job.id.in_(jobs), Request.state == RequestState.LEASED)
+        .where(
+            Job.id.in_(jobs),
+            Request.state == RequestState.LEASED,
+            # Always so, and it tells which index to look in: that of the leases.
+            Request.lease_expires_at.is_not(None),
+        )
         .group_by(Job.id)
     )
     return {job: count for job, count in rows}  # noqa: C416 - a Row is not a pair to dict()
@@ -211,15 +222,24 @@ LEASED_COLUMNS = (
     Request.failures,
     Request.throttles,
     Request.refusals,
+    Request.lease_expires_at,
     Request.parent_id,
 )
 
 
-def leased(row: Row[int, UUID, list[int], int, int, int, int, int | None]) -> Leased:
+def leased(
+    row: Row[int, UUID, list[int], int, int, int, int, datetime | None, int | None],
+) -> Leased:
     """Return a row of LEASED_COLUMNS as a request in hand."""
-    asked = Asked(len(row.sample_ids), row.failures, row.throttles, row.refusals)
-    is_part = row.parent_id is not None
-    return Leased(row.id, row.run_id, tuple(row.sample_ids), row.attempts, asked, is_part)
+    return Leased(
+        row.id,
+        row.run_id,
+        tuple(row.sample_ids),
+        row.attempts,
+        Asked(len(row.sample_ids), row.failures, row.throttles, row.refusals),
+        row.lease_expires_at,
+        is_part=row.parent_id is not None,
+    )
 
 
 def has_leftovers(session: Session) -> bool:

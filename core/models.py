@@ -11,15 +11,34 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core import paging
+from core.access import team_of
 from core.errors import Conflict, InvalidInput, NotFound
 from core.rules.specs import ModelSpec
 from core.rules.states import ENDED, Status
 from core.tables import Model, Run
 
 
-def create(session: Session, spec: ModelSpec, *, now: datetime) -> Model:
+class DeclaredModel(ModelSpec):
+    """A model as it is stored: what was declared, and by whom as far as calls depend on it."""
+
+    trusted: bool = False
+    """Whether it is called wherever its address is."""
+
+    @classmethod
+    def of(cls, model: Model) -> "DeclaredModel":
+        """Return a model as it is declared now."""
+        return cls.model_validate({**model.spec, "trusted": model.trusted})
+
+
+def create(session: Session, spec: ModelSpec, *, trusted: bool = False, now: datetime) -> Model:
     """Store a model under a name that no model in use has."""
-    model = Model(name=spec.name, spec=spec.model_dump(mode="json"), created_at=now)
+    model = Model(
+        team_id=team_of(session),
+        name=spec.name,
+        spec=spec.model_dump(mode="json"),
+        trusted=trusted,
+        created_at=now,
+    )
     try:
         with session.begin_nested():
             session.add(model)
@@ -40,9 +59,9 @@ def get(session: Session, name: str, *, for_update: bool = False) -> Model:
     return model
 
 
-def spec(session: Session, model_id: UUID) -> ModelSpec:
+def declared(session: Session, model_id: UUID) -> DeclaredModel:
     """Return a model as it is declared now, in use or not."""
-    return ModelSpec.model_validate(session.get_one(Model, model_id).spec)
+    return DeclaredModel.of(session.get_one(Model, model_id))
 
 
 def running(session: Session, model_id: UUID) -> Sequence[UUID]:
@@ -58,8 +77,13 @@ def page(session: Session, *, after: paging.Key | None, limit: int) -> paging.Sl
     return paging.fetch(session, query, [Model.name], after=after, limit=limit)
 
 
-def change(session: Session, name: str, changes: Mapping[str, Any]) -> Model:
-    """Set the given fields, those within objects one by one, and leave the others as they are."""
+def change(
+    session: Session, name: str, changes: Mapping[str, Any], *, trusted: bool | None = None
+) -> Model:
+    """Set the given fields, those within objects one by one, and leave the others as they are.
+
+    `trusted` tells of a new address; None leaves that as it is, too.
+    """
     model = get(session, name, for_update=True)
     try:
         changed = ModelSpec.model_validate(_changed(model.spec, changes))
@@ -72,6 +96,8 @@ def change(session: Session, name: str, changes: Mapping[str, Any]) -> Model:
         raise InvalidInput(
             f"the changed model would not be valid: {reasons}", errors=faults
         ) from error
+    if trusted is not None:
+        model.trusted = trusted
     model.spec = changed.model_dump(mode="json")
     return model
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
@@ -113,6 +114,18 @@ class Client:
         given = {name: value for name, value in params.items() if value is not None}
         return self._ask("GET", path, params=given).content
 
+    def download(self, path: str, file: BinaryIO, **params: Any) -> None:
+        """Write what is at a path into a file, as it comes; for what memory should not hold."""
+        given = {name: value for name, value in params.items() if value is not None}
+        with (
+            self._reached(),
+            self._http.stream("GET", path, params=given, timeout=PATIENT) as response,
+        ):
+            if not response.is_success:
+                response.read()
+                raise self._problem(response)
+            file.writelines(response.iter_bytes())
+
     def items(self, path: str, *, limit: int | None = None, **params: Any) -> Iterator[Json]:
         """Yield the items of a list, page after page, at most `limit` of them."""
         return islice(self._paged(path, min(limit or PAGE, PAGE), params), limit)
@@ -164,15 +177,21 @@ class Client:
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Return a reply that says yes; raise the problem that another one tells."""
-        try:
+        with self._reached():
             response = self._http.request(method, path, **options)
+        if response.is_success:
+            return response
+        raise self._problem(response)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Raise NoService for what keeps a request from being answered."""
+        try:
+            yield
         except httpx.TimeoutException as error:
             raise NoService(f"the service at {self.url} did not answer in time") from error
         except httpx.TransportError as error:
             raise NoService(f"no service answers at {self.url}: {self._absent}") from error
-        if response.is_success:
-            return response
-        raise self._problem(response)
 
     def _read(self, response: httpx.Response) -> Any:
         if response.status_code == HTTPStatus.NO_CONTENT:

@@ -7,14 +7,15 @@ from contextlib import ExitStack
 
 import uvicorn
 
-from api.main import create_app
-from core import batches, rescue
+from api.main import create_app, end_streams
+from core import batches, keys, rescue, sign_ins
 from core.db import Database, utc_now
 from core.errors import Conflict, NotReady
 from core.settings import Settings
 from gerbench.folder import DataFolder
 from migrations import schema
 from worker.process import BeatProcess, WorkerProcess
+from worker.recovery import recover
 
 START_POLL_S = 0.01
 """Between looks at whether the API answers."""
@@ -42,8 +43,9 @@ class Service:
         self._processes: list[WorkerProcess | BeatProcess] = []
         address = self._socket.getsockname()
         self.url = f"http://{_bracketed(address[0])}:{address[1]}"
+        self._app = create_app(settings, nudge=self._nudge)
         config = uvicorn.Config(
-            create_app(settings, nudge=self._nudge),
+            self._app,
             log_config=None,
             timeout_graceful_shutdown=DRAIN_S,
         )
@@ -63,6 +65,24 @@ class Service:
                 self._processes.append(process)
         self._wait_for_api()
         self._folder.announce(self.url)
+
+    def sign_in_link(self) -> str:
+        """Return an address that signs in, as the admin, the first browser that opens it."""
+        key, now = self._settings.admin_key, utc_now()
+        secret = (
+            (self._settings.data / keys.ADMIN_FILE).read_text("utf-8").strip()
+            if key is None
+            else key.get_secret_value()
+        )
+        database = Database.at(self._settings.database)
+        try:
+            with database.write.begin() as session:
+                token = sign_ins.offer(
+                    session, keys.find(session, keys.digest(secret), now=now), now=now
+                )
+        finally:
+            database.close()
+        return f"{self.url}/sign-in/{token}"
 
     def alive(self) -> bool:
         """Tell whether every part of it still runs."""
@@ -88,7 +108,9 @@ class Service:
             time.sleep(START_POLL_S)
 
     def _stop_api(self) -> None:
-        """Stop listening."""
+        """Stop listening; live streams are ended first, since they have no end of their own."""
+        if self._server.started:
+            end_streams(self._app)
         self._server.should_exit = True
         self._thread.join()
 
@@ -119,7 +141,8 @@ def _prepare(settings: Settings) -> None:
     """Bring the database of an embedded service up to date; refuse a stale shared one.
 
     The lock on the data folder says that nobody else works on an embedded database, so every
-    lease found in it belongs to a process that is gone.
+    lease found in it belongs to a process that is gone. Replies that it left in the spool count, so
+    they are stored first.
     """
     if settings.database_url is not None:
         schema.check(settings.database)
@@ -128,6 +151,7 @@ def _prepare(settings: Settings) -> None:
     # Of code between releases there is no upgrade: say so now, not in every answer.
     schema.check(settings.database)
     database = Database.at(settings.database)
+    recover(database, settings.spool)
     with database.write.begin() as session:
         rescue.rescue(session, expired_before=None, jitter=0.0, now=utc_now())
         batches.let_all_go(session)

@@ -109,48 +109,76 @@ def _redis(folder: Path) -> Iterator[str]:
         yield f"redis://127.0.0.1:{server.port}"
 
 
-@contextlib.contextmanager
-def _postgres(folder: Path) -> Iterator[str]:
-    """Run PostgreSQL on a Unix socket, with every safety of the disk switched off."""
-    programs = _programs(folder)
-    user = UNPRIVILEGED if os.geteuid() == 0 else None
-    data = folder / "data"
-    data.mkdir(mode=0o700)
-    if user:
-        shutil.chown(data, user, None)
-        shutil.chown(folder, user, None)
-    options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-    subprocess.run(
-        [str(programs / "initdb"), "-D", str(data), *options],
-        check=True,
-        user=user,
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-    )
-    settings = {
-        "listen_addresses": "",
-        "unix_socket_directories": str(folder),
-        "max_connections": "300",
-        "fsync": "off",
-        "full_page_writes": "off",
-        "synchronous_commit": "off",
-    }
-    command = [str(programs / "postgres"), "-D", str(data)]
-    command += [f"-c{name}={value}" for name, value in settings.items()]
-    server = subprocess.Popen(command, user=user, cwd=folder)
-    try:
-        _wait(lambda: server.poll() is not None or _answers(folder), START_SECONDS)
+class Postgres:
+    """A PostgreSQL on a Unix socket, for a test that may stop it; a power cut would corrupt it."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        self._folder = folder
+        self._user = UNPRIVILEGED if os.geteuid() == 0 else None
+        self._programs = _programs(folder)
+        self._settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(folder),
+            "max_connections": "300",
+            "fsync": "off",
+            "full_page_writes": "off",
+            **settings,
+        }
+        self._server: subprocess.Popen[bytes] | None = None
+        self._initialise()
+
+    def _initialise(self) -> None:
+        data = self._folder / "data"
+        data.mkdir(mode=0o700)
+        if self._user:
+            shutil.chown(data, self._user, None)
+            shutil.chown(self._folder, self._user, None)
+        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        subprocess.run(
+            [str(self._programs / "initdb"), "-D", str(data), *options],
+            check=True,
+            user=self._user,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def start(self) -> None:
+        """Start it, and return once it answers. Raises Unavailable."""
+        command = [str(self._programs / "postgres"), "-D", str(self._folder / "data")]
+        command += [f"-c{name}={value}" for name, value in self._settings.items()]
+        log = self._folder / "postgres.log"
+        with log.open("ab") as file:
+            server = subprocess.Popen(
+                command, user=self._user, cwd=self._folder, stdout=file, stderr=file
+            )
+        self._server = server
+        _wait(lambda: server.poll() is not None or _answers(self._folder), START_SECONDS)
         if server.poll() is not None:
-            last = (folder / "keeper.log").read_text(errors="replace").splitlines()[-1:]
+            last = log.read_text(errors="replace").splitlines()[-1:]
             raise Unavailable(f"it exited with {server.returncode}: {''.join(last)}")
-        yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
-    finally:
-        server.send_signal(signal.SIGINT)  # its fast shutdown
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it: by default its fast shutdown, which ends every connection."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.send_signal(how)
         try:
             server.wait(STOP_SECONDS / 2)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+@contextlib.contextmanager
+def _postgres(folder: Path) -> Iterator[str]:
+    server = Postgres(folder, synchronous_commit="off")
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.stop()
 
 
 def _answers(socket_folder: Path) -> bool:

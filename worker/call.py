@@ -1,7 +1,6 @@
 """One request, from leased to settled."""
 
 import asyncio
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,18 +12,14 @@ from core.leases import Leased
 from core.limiter.interface import Grant, NeverFits
 from core.prompts import RunContext, SampleInput, write
 from core.providers.body import Body
-from core.rules.canaries import Canary, of_call, reason_of
 from core.rules.money import cost_nano
 from core.rules.readings import Exchange, Reading
-from core.rules.replies import understand
 from core.rules.specs import CredentialRef
-from core.rules.states import RequestState
-from core.rules.strategy import Verdict, decide
 from core.rules.tokens import estimate
 from core.rules.work import request_cost
-from core.settling import Settlement
 from core.spending import REST
 from core.vocabulary import Result
+from worker.judging import settlement
 from worker.turnstile import GivenBack, Turnstile
 
 MEGABYTE = 1_000_000
@@ -93,7 +88,7 @@ class Call:
             await self.turnstile.back_out(grant)
             raise GivenBack(REST.total_seconds() if opened else 0.0)
         turnstile, adapter = self.turnstile, self.turnstile.adapter
-        exchange = await turnstile.engine.client.post(
+        exchange = await turnstile.client.post(
             turnstile.url,
             adapter.headers(turnstile.model, secret),
             body.content,
@@ -102,7 +97,7 @@ class Call:
         )
         reading = adapter.read(exchange, now=utc_now())
         try:
-            await turnstile.leave(grant, exchange, reading)
+            await turnstile.leave(grant, self.request.id, exchange, reading)
         finally:
             # Whatever happens to the accounts: what was paid for is stored.
             await self._settle(reading, (opened, exchange))
@@ -141,36 +136,15 @@ class Call:
             opened, exchange = sent
             cost = cost_nano(self.turnstile.model.prices, reading.usage)
             heard = Heard(opened.id, exchange, reading, cost, now)
-        verdict, reason = self._judge(reading)
-        proved = Canary.OPEN
-        if self.request.canary and sent is not None:
-            proved = of_call(reading.result, full=not self.request.is_part)
-        if proved is Canary.FAILED:
-            verdict, reason = self._held_back(reading, verdict)
-        settlement = Settlement(
-            self.request,
-            engine.owner,
-            verdict,
-            now,
-            reason,
-            [self.context.classes.right(s.target, s.number) for s in self.samples],
-            heard,
-            proved,
+        await engine.writer.write(
+            settlement(
+                self.request,
+                self.context,
+                self.samples,
+                reading,
+                heard,
+                owner=engine.owner,
+                now=now,
+                outage=self.turnstile.in_outage,
+            )
         )
-        await engine.writer.write(settlement)
-
-    def _held_back(self, reading: Reading, verdict: Verdict) -> tuple[Verdict, str]:
-        """Return what becomes of a canary that failed: its samples are not lost by it."""
-        reason = reason_of(reading.result, len(self.samples), reading.reason)
-        rejected = reading.result is Result.REJECTED
-        return (Verdict(RequestState.DUE) if rejected else verdict), reason
-
-    def _judge(self, reading: Reading) -> tuple[Verdict, str | None]:
-        """Return what becomes of the request, and why where it is no plain answer."""
-        names, labels = self.context.names(len(self.samples)), self.context.labels
-        said = understand(reading, names=names, labels=labels)
-        jitter = random.random()
-        verdict = decide(
-            self.request.asked, reading, said.parsed, refusal=said.refusal, jitter=jitter
-        )
-        return verdict, said.reason

@@ -11,18 +11,19 @@ from uuid import UUID
 import structlog
 
 from core import attempts, leases, models
-from core.db import utc_now
+from core.db import AWAY, utc_now, words_of
+from core.leases import Leased
 from core.limiter.interface import LimiterAway
+from core.models import DeclaredModel
 from core.rules.readings import Reading
 from core.rules.room import PastUse
-from core.rules.specs import ModelSpec
 from core.rules.states import RequestState
 from core.rules.strategy import Verdict
 from core.settling import Settlement
 from worker.call import Built, Call
 from worker.contexts import inputs_of, of_run
 from worker.engine import Engine
-from worker.turnstile import GivenBack, Turnstile, within
+from worker.turnstile import GivenBack, Turnstile
 from worker.upkeep import tidy
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ class Slice:
     """
 
     def __init__(
-        self, engine: Engine, model_id: UUID, model: ModelSpec, wake: Callable[[], None]
+        self, engine: Engine, model_id: UUID, model: DeclaredModel, wake: Callable[[], None]
     ) -> None:
         self._engine = engine
         self._wake = wake
@@ -68,8 +69,6 @@ class Slice:
         self._lasts = timedelta(seconds=model.timeout_s + SLICE_S) + LEASE_MARGIN
         self._flow = engine.flows[model_id]
         self._tasks: set[asyncio.Task[None]] = set()
-        self._look = asyncio.Event()
-        """Set when there may be more to lease before the next look."""
 
     async def run(self) -> bool:
         """Lease and send until the time is over or nothing is due; tell whether nothing is."""
@@ -80,15 +79,19 @@ class Slice:
                 await turnstile.thinned(ahead // 2, min(left, LOOK_S))
                 continue
             room = ahead - turnstile.waiting
-            leased = await self._engine.in_thread(self._lease, room)
+            try:
+                leased = await self._engine.in_thread(self._lease, room)
+            except AWAY as away:
+                # Calls under way go on; the writer keeps what comes back.
+                log.warning("nothing can be leased: the database is away", error=words_of(away))
+                return False
             if not leased and not self._tasks:
                 return True
             turnstile.expect(len(leased))
             for group in _groups(leased):
                 self._begin(self._prepare(group))
             if not leased:
-                await within(self._look, LOOK_S)
-                self._look.clear()
+                await asyncio.wait(self._tasks, timeout=LOOK_S)
             elif len(leased) == room:
                 await self._wake_others()
         return False
@@ -107,7 +110,7 @@ class Slice:
             await asyncio.wait(self._tasks)
 
     def _lease(self, slots: int) -> list[Call]:
-        """Take due requests, with all that is needed to make their calls."""
+        """Take due requests, with all that is needed to make their calls. Raises one of AWAY."""
         engine = self._engine
         with engine.database.write.begin() as session:
             taken = leases.lease(
@@ -118,6 +121,16 @@ class Slice:
                 now=utc_now(),
                 lasts=self._lasts,
             )
+        try:
+            return self._calls(taken)
+        except AWAY:
+            # They are ours, and nobody would look at them before their leases end.
+            engine.loop.call_soon_threadsafe(self._return, taken)
+            raise
+
+    def _calls(self, taken: Sequence[Leased]) -> list[Call]:
+        """Read what the calls of leased requests need."""
+        engine = self._engine
         with engine.database.read() as session:
             samples = inputs_of(session, taken)
             for run_id in {request.run_id for request in taken} - engine.contexts.keys():
@@ -173,14 +186,20 @@ class Slice:
             await self._give_back(call, given.wait_s)
         except Exception:
             log.exception("call failed", request=call.request.id, run=str(call.request.run_id))
-        if call.request.canary:
-            self._look.set()
 
     async def _give_back(self, call: Call, wait_s: float) -> None:
         """Return a request that was not sent to the queue; no attempt counts."""
+        await self._engine.writer.write(self._unsent(call.request, wait_s))
+
+    def _return(self, taken: Sequence[Leased]) -> None:
+        """Return requests to the queue as soon as that can be written."""
+        for request in taken:
+            self._engine.writer.write(self._unsent(request, 0.0))
+
+    def _unsent(self, request: Leased, wait_s: float) -> Settlement:
+        """Return what becomes of a request that was not sent."""
         verdict = Verdict(RequestState.DUE, wait_s=wait_s)
-        settlement = Settlement(call.request, self._engine.owner, verdict, utc_now(), None)
-        await self._engine.writer.write(settlement)
+        return Settlement(request, self._engine.owner, verdict, utc_now(), None)
 
 
 def _groups(calls: Sequence[Call]) -> Iterator[Sequence[Call]]:
@@ -214,13 +233,13 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
         engine.rescued += await engine.in_thread(partial(tidy, engine.database, now=utc_now()))
 
 
-def _spec(engine: Engine, model_id: UUID) -> ModelSpec:
+def _spec(engine: Engine, model_id: UUID) -> DeclaredModel:
     """Return a model as it is declared now."""
     with engine.database.read() as session:
-        return models.spec(session, model_id)
+        return models.declared(session, model_id)
 
 
-async def _restore(engine: Engine, model_id: UUID, model: ModelSpec) -> None:
+async def _restore(engine: Engine, model_id: UUID, model: DeclaredModel) -> None:
     """Tell the limiter once what was sent before this process started.
 
     Without this a restart would forget the calls of the last minute and day, and overrun limits
@@ -237,7 +256,7 @@ async def _restore(engine: Engine, model_id: UUID, model: ModelSpec) -> None:
     engine.restored.add(model_id)
 
 
-def _past(engine: Engine, model_id: UUID, model: ModelSpec) -> dict[str, list[PastUse]]:
+def _past(engine: Engine, model_id: UUID, model: DeclaredModel) -> dict[str, list[PastUse]]:
     """Return what a model used within the longest window of its limits."""
     now = utc_now()
     longest = DAY if model.limits.rpd else MINUTE

@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 
 from core import batches, credentials, jobs
 from core.db import utc_now
+from core.models import DeclaredModel
 from core.providers.adapters import Adapter, adapter_for
 from core.providers.batch_api import TRANSFER_S, BatchApi
 from core.rules.batches import ENDED_BATCH, BatchState, holder
-from core.rules.specs import CredentialRef, ModelSpec
+from core.rules.specs import CredentialRef
 from core.tables import Batch
 from worker.engine import Engine
 
@@ -48,7 +49,7 @@ class Held:
     engine: Engine
     batch: Batch
     token: str
-    model: ModelSpec
+    model: DeclaredModel
     """As declared now, at the address where the batch is."""
     fresh: bool = False
     """Whether this very step began it."""
@@ -126,7 +127,8 @@ class Held:
             raise Interrupted
         secret = self._secret()
         self.note(held_until=utc_now() + CALLING)
-        api = BatchApi(self.engine.client, self.adapter, self.model, secret, utc_now())
+        client = self.engine.clients.of(str(self.model.base_url), trusted=self.model.trusted)
+        api = BatchApi(client, self.adapter, self.model, secret, utc_now())
         try:
             return self.engine.run(self._cut_off_by_a_stop(work(api)))
         except CancelledError as error:

@@ -1,20 +1,26 @@
 """The Celery tasks: shells around planning, dispatch and the tick."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+import structlog
 from celery import Celery
 
 from core import batches, leases, runs
-from core.db import utc_now
+from core.db import AWAY, utc_now, words_of
 from worker.app import ADVANCE, DISPATCH, GATHER, PLAN, STALE_S, TICK
 from worker.batches import advance, gather
 from worker.dispatch import dispatch
 from worker.engine import Engine
 from worker.planner import plan
+from worker.recovery import recover
 from worker.upkeep import quiet, tidy
+
+log = structlog.get_logger()
 
 
 def register(app: Celery, engine: Engine) -> None:
@@ -27,6 +33,7 @@ def register(app: Celery, engine: Engine) -> None:
         app.send_task(name, [str(key) for key in keys], expires=STALE_S)
 
     @app.task(name=PLAN)
+    @reaching()
     def plan_run(run_id: str) -> None:
         with engine.database.read() as session:
             model_id = runs.get(session, UUID(run_id)).model_id
@@ -35,23 +42,38 @@ def register(app: Celery, engine: Engine) -> None:
                 wake(DISPATCH, model_id)
 
     @app.task(name=DISPATCH)
+    @reaching()
     def dispatch_model(model_id: str) -> None:
         key = UUID(model_id)
         engine.run(dispatch(engine, key, partial(wake, DISPATCH, key)))
 
     @app.task(name=GATHER)
+    @reaching()
     def gather_batch(job_id: str, model_id: str) -> None:
         gather(engine, UUID(job_id), UUID(model_id))
 
     @app.task(name=ADVANCE)
+    @reaching()
     def advance_batch(batch_id: str) -> None:
         advance(engine, UUID(batch_id))
 
     @app.task(name=TICK)
+    @reaching()
     def tick() -> None:
         engine.ticked_at = utc_now()
+        # Before any rescue: the replies of the dead count while their leases last.
+        recover(engine.database, engine.spool)
         for name, *keys in work_due(engine, now=engine.ticked_at):
             wake(name, *keys)
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Say in a line that the database is away; the next tick tries again."""
+    try:
+        yield
+    except AWAY as away:
+        log.warning("the database is away", error=words_of(away))
 
 
 def work_due(engine: Engine, *, now: datetime) -> list[tuple[Any, ...]]:

@@ -24,10 +24,10 @@ from core.limiter.interface import (
     Rest,
     Wait,
 )
+from core.models import DeclaredModel
 from core.providers.adapters import adapter_for
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
-from core.rules.specs import ModelSpec
 from core.rules.standings import Want
 from core.vocabulary import Result
 from worker.engine import Engine
@@ -83,16 +83,20 @@ class Turnstile:
     Those at its head are asked for together.
     """
 
-    def __init__(self, engine: Engine, model_id: UUID, model: ModelSpec, slice_s: float) -> None:
+    def __init__(
+        self, engine: Engine, model_id: UUID, model: DeclaredModel, slice_s: float
+    ) -> None:
         self.engine = engine
         self.model_id = model_id
         self.model = model
         self.adapter = adapter_for(model.wire)
         self.url = self.adapter.url(model)
+        self.client = engine.clients.of(self.url, trusted=model.trusted)
         self.waiting = 0
         """Calls that are leased and have no room yet."""
         self.granted = 0
         """Calls that had room given so far."""
+        self._outage = engine.outages[model_id]
         self._deadline = engine.loop.time() + slice_s
         self._closed = False
         self._line: deque[Place] = deque()
@@ -129,7 +133,7 @@ class Turnstile:
         """Return when so few calls wait, at the latest after so many seconds."""
         self._thin = waiting
         self._thinned.clear()
-        await within(self._thinned, seconds)
+        await _within(self._thinned, seconds)
 
     async def enter(self, tokens: int) -> Grant:
         """Return room for a call of so many tokens, once it has come.
@@ -165,7 +169,9 @@ class Turnstile:
 
     async def _serve_first(self, left: float) -> float:
         """Ask once for the first in the line, and wait as told; return the wait."""
-        asked = list(islice(self._line, TOGETHER))
+        if self.in_outage and (wait := await self._hold_back(left)) is not None:
+            return wait
+        asked = list(islice(self._line, 1 if self.in_outage else TOGETHER))
         try:
             reserved = await self._reserve([Cost(tokens=place.tokens) for place in asked])
         except NeverFits as error:
@@ -191,8 +197,25 @@ class Turnstile:
             self._rest(wait)
         else:
             self._freed.clear()
-            await within(self._freed, min(wait, left))
+            await _within(self._freed, min(wait, left))
         return wait
+
+    @property
+    def in_outage(self) -> bool:
+        """Tell whether the endpoint is taken to be down."""
+        return self._outage.down
+
+    async def _hold_back(self, left: float) -> float | None:
+        """Rest while the endpoint is down; None if nobody tries it and the next call may."""
+        rest = self._outage.rest_s(self.engine.loop.time())
+        if rest > 0:
+            self._rest(rest)
+            return rest
+        if not self._out:
+            return None
+        self._freed.clear()
+        await _within(self._freed, left)
+        return 0.0
 
     async def _reserve(self, costs: list[Cost]) -> Reserved:
         """Ask for room; while the limiter is away there is none."""
@@ -217,8 +240,11 @@ class Turnstile:
         self._out -= 1
         self._freed.set()
 
-    async def leave(self, grant: Grant, exchange: Exchange, reading: Reading) -> None:
+    async def leave(
+        self, grant: Grant, request_id: int, exchange: Exchange, reading: Reading
+    ) -> None:
         """Account for a call that is over, and learn from what the provider said."""
+        self._outage.hear(request_id, reading.result, self.engine.loop.time())
         self._out -= 1
         with _forgiven():
             await self._account(grant, exchange, reading)
@@ -274,7 +300,7 @@ class Turnstile:
                 jobs.stop(session, run_id, reason, now=utc_now())
 
 
-async def within(event: asyncio.Event, seconds: float) -> None:
+async def _within(event: asyncio.Event, seconds: float) -> None:
     """Wait for an event, at most so long."""
     try:
         async with asyncio.timeout(seconds):

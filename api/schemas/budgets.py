@@ -1,56 +1,26 @@
 """Bodies of budgets, of jobs and of the team."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.schemas.base import Body
-from core.rules.budgets import MAX_REQUESTS, MAX_USD, Budget, Tally
+from core.bodies.work import SpendOut
+from core.rules.budgets import MAX_REQUESTS, MAX_USD, Tally
 from core.rules.money import dollars
-from core.tables import Team, TeamSpend
+from core.tables import TeamSpend
 
 Usd = Annotated[float, Field(ge=0, le=MAX_USD)]
 Requests = Annotated[int, Field(ge=0, le=MAX_REQUESTS)]
 
 
-class SpendOut(BaseModel):
-    """What has been spent, and what is set aside for calls under way."""
-
-    spent_usd: float = Field(
-        description="Calls whose end nobody heard are in it at the most that they can have cost"
-    )
-    reserved_usd: float = Field(description="The most that the calls under way can cost")
-    attempts: int = Field(description="Calls so far, each retry one: what counts as requests")
-
-    @staticmethod
-    def figures(spent: Tally) -> dict[str, Any]:
-        """Return sums as they are shown."""
-        return {
-            "spent_usd": dollars(spent.spent),
-            "reserved_usd": dollars(spent.reserved),
-            "attempts": spent.attempts,
-        }
-
-
-class BudgetOut(SpendOut):
-    """What a job may spend, and what it has."""
-
-    usd: float | None = Field(description="null: no bound")
-    requests: int | None = Field(description="null: no bound")
-    unheard_usd: float = Field(
-        description="The part of what is spent that is possibly billed: nobody heard the cost"
-    )
-
-    @classmethod
-    def of(cls, budget: Budget, spent: Tally, known_nano: int) -> Self:
-        """Return a job's budget as it is shown; `known_nano` is what its calls told they cost."""
-        return cls(
-            usd=None if budget.nano is None else dollars(budget.nano),
-            requests=budget.requests,
-            unheard_usd=dollars(spent.spent - known_nano),
-            **SpendOut.figures(spent),
-        )
+def spend_of(spent: Tally) -> dict[str, Any]:
+    """Return sums as they are shown."""
+    return {
+        "spent_usd": dollars(spent.spent),
+        "reserved_usd": dollars(spent.reserved),
+        "attempts": spent.attempts,
+    }
 
 
 class BudgetChange(Body):
@@ -74,29 +44,7 @@ class MonthOut(SpendOut):
     @classmethod
     def of(cls, spent: TeamSpend) -> Self:
         """Return a month as it is shown."""
-        return cls(month=f"{spent.month:%Y-%m}", **SpendOut.figures(spent.tally))
-
-
-class TeamOut(BaseModel):
-    """Those who share jobs and a monthly budget."""
-
-    name: str
-    monthly_budget_usd: float | None = Field(description="null: no bound")
-    monthly_budget_requests: int | None = Field(description="null: no bound")
-    months: list[MonthOut] = Field(
-        description="The latest first; those without a call are left out"
-    )
-
-    @classmethod
-    def of(cls, team: Team, months: Sequence[TeamSpend]) -> Self:
-        """Return a team as it is shown."""
-        nano = team.monthly_budget_nano
-        return cls(
-            name=team.name,
-            monthly_budget_usd=None if nano is None else dollars(nano),
-            monthly_budget_requests=team.monthly_budget_requests,
-            months=[MonthOut.of(month) for month in months],
-        )
+        return cls(month=f"{spent.month:%Y-%m}", **spend_of(spent.tally))
 
 
 class TeamChange(Body):

@@ -1,13 +1,13 @@
 """Bodies of /v1/models."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
 from api.schemas.base import Body
 from core import credentials, presets
+from core.bodies.inputs import CredentialBody, ModelBody
 from core.canary import Check
 from core.presets import Preset
 from core.rules.money import dollars
@@ -120,10 +120,8 @@ class ModelChange(Body):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
-class CredentialOut(CredentialRef):
+class CredentialOut(CredentialBody):
     """Where a secret is read from, and whether one is there now."""
-
-    present: bool = Field(description="Seen from the API's process; workers have their own")
 
     @classmethod
     def of(cls, ref: CredentialRef) -> Self:
@@ -131,11 +129,10 @@ class CredentialOut(CredentialRef):
         return cls(env=ref.env, file=ref.file, present=credentials.is_present(ref))
 
 
-class ModelOut(ModelSpec):
+class ModelOut(ModelBody):
     """A model as it is shown; secrets never are."""
 
     credentials: tuple[CredentialOut, ...] = ()
-    created_at: datetime
 
     @classmethod
     def of(cls, model: Model) -> Self:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import BinaryIO
@@ -15,6 +15,8 @@ import httpx
 from aiohttp.http import HttpProcessingError
 from aiohttp.http_exceptions import ContentEncodingError
 
+from core.providers.guard import guarded
+from core.rules.addresses import Network
 from core.rules.readings import Exchange
 from core.vocabulary import Result
 
@@ -72,10 +74,19 @@ class ProviderClient:
     It opens inside the running event loop at the first call and belongs to that loop. It never
     retries and never follows a redirect: both would send, and perhaps pay, again unseen. Proxies
     (HTTPS_PROXY, NO_PROXY) and SSL_CERT_FILE are taken from the environment; `.netrc` is not.
+
+    With `private` it connects to public addresses and to those networks only; by way of a proxy,
+    which resolves names itself, it is the proxy that decides.
     """
 
-    def __init__(self, *, max_reply_bytes: int = MAX_REPLY_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        max_reply_bytes: int = MAX_REPLY_BYTES,
+        private: Collection[Network] | None = None,
+    ) -> None:
         self._max_reply_bytes = max_reply_bytes
+        self._private = private
         self._session: aiohttp.ClientSession | None = None
 
     async def post(
@@ -138,7 +149,7 @@ class ProviderClient:
         reply: _Reply,
     ) -> int:
         """Fill `reply` and return its status once it is whole."""
-        session = self._session = self._session or _open()
+        session = self._session = self._session or _open(self._private)
         size, body = _body(content)
         sized = {**headers, "content-length": str(size)}
         async with session.request(
@@ -160,14 +171,17 @@ class ProviderClient:
         return response.status
 
 
-def _open() -> aiohttp.ClientSession:
+def _open(private: Collection[Network] | None) -> aiohttp.ClientSession:
     """Return a session; to be called where an event loop runs.
 
     It keeps no cookies: they would tie credentials together.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=CONNECTIONS, keepalive_timeout=KEEPALIVE_S, ssl=_trusted()
+            limit=CONNECTIONS,
+            keepalive_timeout=KEEPALIVE_S,
+            ssl=_trusted(),
+            socket_factory=None if private is None else guarded(private),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         # Replies are small: what a server says is then what is kept, without a decoder between.
@@ -186,6 +200,27 @@ def _body(content: bytes | Upload) -> tuple[int, bytes | AsyncIterator[bytes]]:
 def _trusted() -> ssl.SSLContext:
     """Return the certificates to trust: SSL_CERT_FILE's, else those of certifi."""
     return httpx.create_ssl_context()
+
+
+class ProviderClients:
+    """The clients of a process: one for models that an operator declared, one for all others."""
+
+    def __init__(self, private: Collection[Network]) -> None:
+        self._anywhere = ProviderClient()
+        self._guarded = ProviderClient(private=private)
+
+    def of(self, url: str, *, trusted: bool) -> ProviderClient:
+        """Return the client for a model's address; `trusted`: it may be any address.
+
+        A proxy is where the environment says, and the only address that is connected to then.
+        """
+        proxied = _proxy(*urlsplit(url)[:2]) is not None
+        return self._anywhere if trusted or proxied else self._guarded
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._anywhere.aclose()
+        await self._guarded.aclose()
 
 
 @cache

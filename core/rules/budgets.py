@@ -29,7 +29,7 @@ NOT_BILLED = frozenset(
 """Ends of an attempt that cost nothing, unless the provider counted tokens for it."""
 
 RAISE_JOB = "raise it with PATCH /v1/jobs/{id} or `gerbench jobs budget {id} --usd N`, then resume"
-RAISE_TEAM = "raise it with PATCH /v1/team or `gerbench team budget --usd N`, then resume"
+RAISE_TEAM = "raise it with PATCH /v1/team or `gerbench teams budget --usd N`, then resume"
 
 
 class Fit(Enum):

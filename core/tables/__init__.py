@@ -1,8 +1,10 @@
 """The tables of the database."""
 
+from core.tables.access import ApiKey, AuditEntry
 from core.tables.batches import Batch
-from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
+from core.tables.inputs import Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
+from core.tables.sign_ins import SignIn
 from core.tables.teams import JobSpend, Team, TeamSpend
 from core.tables.work import Job, Request, Run
 from core.tables.workers import Standing, Worker
@@ -10,6 +12,7 @@ from core.tables.workers import Standing, Worker
 __all__ = [
     "ApiKey",
     "Attempt",
+    "AuditEntry",
     "Batch",
     "Dataset",
     "Job",
@@ -21,6 +24,7 @@ __all__ = [
     "Run",
     "Sample",
     "Score",
+    "SignIn",
     "Standing",
     "Team",
     "TeamSpend",

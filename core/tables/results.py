@@ -54,6 +54,13 @@ class Attempt(Base):
         Index("ix_attempts_run_id", "run_id", "id"),
         Index("ix_attempts_sent_at", "sent_at"),
         Index(
+            "ix_attempts_errors",
+            "run_id",
+            "id",
+            postgresql_where=text("reason IS NOT NULL"),
+            sqlite_where=text("reason IS NOT NULL"),
+        ),
+        Index(
             "ix_attempts_batch",
             "batch_id",
             "id",

@@ -1,4 +1,4 @@
-"""Who pays: teams, and what they and their jobs have spent."""
+"""Teams, and what it means that a row is one's: who shares it, and who pays for it."""
 
 from datetime import date
 from uuid import UUID, uuid4
@@ -10,11 +10,13 @@ from core.db import Base
 from core.rules.budgets import Tally
 
 DEFAULT = "default"
-"""The team that every job is of, as long as there is no other."""
+"""The team that there always is."""
+DEFAULT_ID = UUID("5a1d9c1e-6f1b-4d5e-9a55-7be1a2c0f001")
+"""Its id, the same in every installation: what nobody's key makes is made for it."""
 
 
 class Team(Base):
-    """Those who share jobs and a monthly budget."""
+    """Those who share datasets, models, jobs and runs, and a monthly budget."""
 
     __tablename__ = "teams"
 
@@ -29,6 +31,18 @@ class Team(Base):
         CheckConstraint("monthly_budget_nano >= 0", name="dollars_not_negative"),
         CheckConstraint("monthly_budget_requests >= 0", name="requests_not_negative"),
     )
+
+
+class OfTeam:
+    """What belongs to one team; nobody else sees it."""
+
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
+
+
+class OfTeamOrAll:
+    """What belongs to one team or, where there is none, to everyone."""
+
+    team_id: Mapped[UUID | None] = mapped_column(ForeignKey("teams.id"))
 
 
 class Spent:

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from core.rules.states import Status
-from gerbench.cli import budgets, progress, quotes
+from gerbench.cli import budgets, exporting, progress, quotes
 from gerbench.cli.budgets import NoLimit, Requests, Usd
 from gerbench.cli.options import AsJson, Data, Limit, examples, full_id, given
 from gerbench.cli.output import Column, moment, print_items, print_json, rows, screen, short
@@ -184,6 +184,19 @@ def set_budget(
     with connect(data) as client:
         full = full_id(client, "jobs", job_id)
         _print_job(client.patch(path("jobs", full), body), as_json=as_json)
+
+
+@app.command("export", epilog=examples("gerbench jobs export 1f3a9c --output job.parquet"))
+def export_job(
+    job_id: JobId,
+    form: exporting.Format = None,
+    output: exporting.Output = None,
+    data: Data = None,
+) -> None:
+    """Write the predictions of all runs of a job to one file: csv, jsonl or parquet."""
+    with connect(data) as client:
+        place = path("jobs", full_id(client, "jobs", job_id), "export")
+        exporting.export(client, place, exporting.form_of(form, output), output)
 
 
 def _move(job_id: str, move: str, data: Path | None, *, as_json: bool) -> None:

@@ -25,6 +25,7 @@ def settings_at(database_url: str) -> Settings:
         broker_url=None,
         media_url="memory://",
         admin_key=SecretStr(KEY),
+        stream_s=0.2,  # a stream of the jobs under way has no end of its own
     )
 
 

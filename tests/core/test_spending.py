@@ -23,6 +23,7 @@ from core.rules.strategy import Verdict
 from core.settling import Settlement
 from core.spending import Books, OverBudget
 from core.tables import Attempt, Job, JobSpend, Request, Run, TeamSpend
+from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Result
 from tests import rows
 from tests.core.conftest import Queue, plan
@@ -118,7 +119,7 @@ def test_what_is_sent_is_reserved_and_what_it_cost_takes_its_place(queue: Queue)
     assert before == Tally(0, 140, 2)
     assert job_spend(queue.database, queue.job_id) == Tally(30, 70, 2)
     with queue.database.read() as session:
-        (month,) = teams.months(session, teams.get(session))
+        (month,) = teams.months(session, DEFAULT_ID)
         assert (month.month, month.tally) == (date(2026, 1, 1), Tally(30, 70, 2))
 
 
@@ -179,7 +180,7 @@ def test_a_month_s_budget_of_the_team_holds_all_of_its_jobs_and_is_new_each_mont
         dataset, template = rows.dataset(session, 10), rows.template(session)
         for _ in range(2):
             rows.job(session, dataset, model, template)
-        teams.get(session).monthly_budget_nano = 100
+        teams.get(session, DEFAULT_ID).monthly_budget_nano = 100
         found = session.scalars(select(Run.id)).all()
     for run_id in found:
         plan(database, run_id)
@@ -223,7 +224,7 @@ def test_two_workers_racing_for_the_last_cents_never_spend_them_twice(
         model = rows.model(session)
         dataset, template = rows.dataset(session, 40), rows.template(session)
         made = [rows.job(session, dataset, model, template) for _ in range(2)]
-        teams.get(session).monthly_budget_nano = 1000
+        teams.get(session, DEFAULT_ID).monthly_budget_nano = 1000
         found = session.scalars(select(Run.id)).all()
     for run_id in found:
         plan(database, run_id)
@@ -243,7 +244,7 @@ def test_two_workers_racing_for_the_last_cents_never_spend_them_twice(
         sent = list(workers.map(work, range(4)))
 
     with database.read() as session:
-        (month,) = teams.months(session, teams.get(session))
+        (month,) = teams.months(session, DEFAULT_ID)
     assert sum(sent) == 7
     assert month.tally == Tally(0, 910, 7)
     each = [job_spend(database, job.id) for job in made]
@@ -274,10 +275,15 @@ class Spending(RuleBasedStateMachine):
         self.under_way: list[tuple[Leased, int, int]] = []
         self.lost: list[tuple[Leased, int, int]] = []
         with self.database.write.begin() as session:
+            teams.ensure_default(session)
             model = rows.model(session)
             dataset, template = rows.dataset(session, 24), rows.template(session)
-            made = [rows.job(session, dataset, model, template) for _ in budgets]
-            teams.get(session).monthly_budget_nano = team
+            # Of different ages: whose request is leased first must not hang on random ids.
+            made = [
+                rows.job(session, dataset, model, template, created_at=NOW + timedelta(seconds=age))
+                for age in range(len(budgets))
+            ]
+            teams.get(session, DEFAULT_ID).monthly_budget_nano = team
             found = session.scalars(select(Run.id)).all()
         for run_id in found:
             plan(self.database, run_id)
@@ -349,7 +355,7 @@ class Spending(RuleBasedStateMachine):
             assert most is None or tally.spent + tally.reserved <= most
             shared += tally
         with self.database.read() as session:
-            found = session.get(TeamSpend, (teams.get(session).id, month_of(NOW)))
+            found = session.get(TeamSpend, (DEFAULT_ID, month_of(NOW)))
         assert (Tally() if found is None else found.tally) == shared
         most = self.bounds["team"]
         assert most is None or shared.spent + shared.reserved <= most

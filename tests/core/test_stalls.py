@@ -19,6 +19,7 @@ from core.rules.strategy import decide
 from core.settling import Settlement
 from core.spending import Books
 from core.tables import Run
+from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Result
 from core.workers import Life
 from tests import rows
@@ -235,11 +236,10 @@ def test_a_job_that_is_not_planned_says_so(database: Database) -> None:
         job = rows.job(
             session, rows.dataset(session, 4), rows.model(session), rows.template(session)
         )
-        run = runs_of(session, job.id)[0]
     with database.read() as session:
         found = stalls.of_all(session, patience=PATIENCE, now=LATER)
 
-    assert {key: stall.code for key, stall in found.items()} == {run.id: StallCode.UNPLANNED}
+    assert {key: stall.code for key, stall in found.items()} == {job.id: StallCode.UNPLANNED}
 
 
 def test_a_worker_is_written_once_and_those_long_gone_are_forgotten(database: Database) -> None:
@@ -262,14 +262,15 @@ def _another_job(queue: Queue, *, priority: int, moved_at: datetime) -> str:
         other_id = uuid4()
         session.add(
             type(job)(
-                id=other_id, team_id=job.team_id, dataset_id=job.dataset_id,
-                submission=job.submission, quote=job.quote,
+                team_id=DEFAULT_ID,
+                id=other_id, dataset_id=job.dataset_id, submission=job.submission, quote=job.quote,
                 status=Status.RUNNING, priority=priority, created_at=NOW,
             )
         )  # fmt: skip
         session.flush()
         session.add(
             Run(
+                team_id=DEFAULT_ID,
                 job_id=other_id, dataset_id=mine.dataset_id, model_id=mine.model_id,
                 template_id=mine.template_id, condition=mine.condition, repeat=1, position=0,
                 seed=0, batch_size=4, samples=10, status=Status.RUNNING, planned=10,

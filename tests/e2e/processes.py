@@ -21,6 +21,9 @@ FOREIGN = ("GERBENCH_", "OPENAI_", "MODEL", "PYTHONDONTWRITEBYTECODE")
 """What a developer's shell may hold and a test must not see; the last would have each process
 compile every package anew, which takes longer than most tests."""
 
+LAUNCHER = "THROUGH"
+"""In a process's environment: the module to start instead of gerbench, which then runs it."""
+
 STARTED: list["Process"] = []
 """Those of the tests so far, for the report of one that fails."""
 
@@ -39,17 +42,21 @@ def eventually(
 
 
 class Process:
-    """`python -m gerbench …` with its output in a file."""
+    """`python -m gerbench …` with its output in a file; through another module if one is named."""
 
     def __init__(
-        self, *arguments: object, log: Path, environment: Mapping[str, str] | None = None
+        self,
+        *arguments: object,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.arguments = [str(argument) for argument in arguments]
+        through = environment.get(LAUNCHER, "gerbench") if environment else "gerbench"
         self._path = log
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         with log.open("ab") as file:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "gerbench", *self.arguments],
+                [sys.executable, "-m", through, *self.arguments],
                 cwd=ROOT,
                 env={**inherited, **(environment or {})},
                 stdin=subprocess.DEVNULL,
@@ -57,6 +64,10 @@ class Process:
                 stderr=file,
             )
         STARTED.append(self)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, and wait for nothing."""
+        self._popen.send_signal(number)
 
     @property
     def pid(self) -> int:

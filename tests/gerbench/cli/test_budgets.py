@@ -15,6 +15,7 @@ TEAM: dict[str, Any] = {
     "monthly_budget_usd": 200.0,
     "monthly_budget_requests": None,
     "months": [MONTH],
+    "key": {"id": "k", "name": "ada", "role": "admin", "operator": False},
 }
 
 
@@ -47,7 +48,7 @@ def test_a_budget_is_changed_bound_by_bound(
 
     gerbench("jobs", "budget", JOB, *options)
     of_job = canned.last("PATCH").json()
-    gerbench("team", "budget", *options)
+    gerbench("teams", "budget", *options)
 
     assert of_job == sent
     assert canned.last("PATCH").json() == {f"monthly_{name}": sent[name] for name in sent}
@@ -56,7 +57,7 @@ def test_a_budget_is_changed_bound_by_bound(
 @pytest.mark.parametrize("options", [(), ("--no-limit", "--usd", "3")])
 def test_a_change_says_what_to(gerbench: Gerbench, options: tuple[str, ...]) -> None:
     assert gerbench("jobs", "budget", JOB, *options).exit_code == 2
-    assert gerbench("team", "budget", *options).exit_code == 2
+    assert gerbench("teams", "budget", *options).exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -87,9 +88,9 @@ def test_a_job_without_a_budget_shows_none(gerbench: Gerbench, canned: Canned) -
 def test_the_team_is_shown_month_by_month(gerbench: Gerbench, canned: Canned) -> None:
     canned.on("GET", "/v1/team", TEAM)
 
-    text = gerbench("team", "show").stdout
-    told = json.loads(gerbench("team", "show", "--json").stdout)
+    text = gerbench("teams", "show").stdout
+    told = json.loads(gerbench("teams", "show", "--json").stdout)
 
-    assert text.splitlines()[0] == "team default: at most $200.00 a month"
+    assert "at most $200.00" in text
     assert text.splitlines()[-1].split() == ["2026-11", "$12.50", "$0.25", "4,321"]
     assert told == TEAM
