@@ -225,7 +225,7 @@ def test_answers_wait_on_disk_while_the_database_takes_nothing(
     intruder: sqlite3.Connection, engine: Engine, serve: Serve
 ) -> None:
     endpoint = serve(latency_ms=300)
-    run_id = submit(engine, endpoint.base_url)
+    run_id = submit(engine, endpoint.base_url, canary=False)
     model_id = rows.model_of(read(engine, run_id))
     slice_ = threading.Thread(target=engine.run, args=(dispatch(engine, model_id),))
     slice_.start()
@@ -249,7 +249,7 @@ def test_an_engine_that_stops_while_the_database_takes_nothing_leaves_its_answer
     intruder: sqlite3.Connection, engine: Engine, serve: Serve
 ) -> None:
     endpoint = serve(latency_ms=300)
-    run_id = submit(engine, endpoint.base_url)
+    run_id = submit(engine, endpoint.base_url, canary=False)
     model_id = rows.model_of(read(engine, run_id))
     slice_ = threading.Thread(target=engine.run, args=(dispatch(engine, model_id),))
     slice_.start()

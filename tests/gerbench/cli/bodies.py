@@ -41,6 +41,7 @@ def run(status: str = "running", **changes: Any) -> dict[str, Any]:
         "reason": None,
         "created_at": "2026-11-22T22:00:00.123456Z",
         "started_at": None,
+        "canary_passed_at": None,
         "finished_at": None,
         "progress": progress(),
         "cost": cost(),
