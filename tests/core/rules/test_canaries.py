@@ -30,14 +30,12 @@ def test_a_part_that_is_too_large_is_split_on() -> None:
         (
             Result.REJECTED,
             "The model `fer` does not exist",
-            "the first call was rejected: The model `fer` does not exist; resume tries another once"
-            " that is put right",
+            "the first call was rejected: The model `fer` does not exist; resume tries another",
         ),
         (
             Result.TOO_LARGE,
             "at most 10 images",
-            "the first call, of 20 samples, is too large for the provider: at most 10 images;"
-            " resume to let such requests be split, or cancel and submit with a smaller batch size",
+            "the first call, of 20 samples, is too large for the provider: at most 10 images;",
         ),
         (Result.REJECTED, None, "the first call was rejected: rejected; resume tries another"),
     ],
