@@ -43,7 +43,7 @@ def show_run(
         slots=slots,
         show=show,
         shades=None if matrix is None else shades(matrix, show),
-        ways=list(Normalise),
+        ways=(Normalise.COUNTS, Normalise.ROWS, Normalise.COLUMNS),
         beyond=OUT_OF_VOCABULARY,
     )
 
