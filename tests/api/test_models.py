@@ -1,7 +1,7 @@
 """Models over REST."""
 
-from datetime import datetime, timedelta
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
