@@ -180,3 +180,4 @@ def _prepare(database: Database, settings: Settings) -> None:
         if settings.admin_key is not None:
             keys.register(session, keys.ADMIN, settings.admin_key.get_secret_value(), now=now)
         install_builtin(session, now=now)
+        teams.ensure_default(session)

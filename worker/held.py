@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -110,8 +111,12 @@ class Held:
         with self.engine.database.read() as session:
             running = batches.running_runs(session, self.batch)
         for run_id in running:
-            with self.engine.database.write.begin() as session:
-                jobs.stop(session, run_id, reason, now=utc_now())
+            self.stop_run(run_id, reason)
+
+    def stop_run(self, run_id: UUID, reason: str) -> None:
+        """Pause one run."""
+        with self.engine.database.write.begin() as session:
+            jobs.stop(session, run_id, reason, now=utc_now())
 
     def call(self, work: Callable[[BatchApi], Coroutine[Any, Any, T]]) -> T:
         """Make a call to the provider, held meanwhile.

@@ -6,10 +6,12 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas.budgets import spend_of
 from api.schemas.quotes import against_quote_of
-from core import datasets
+from core import budgets, datasets
 from core.bodies.work import (
     BatchOut,
+    BudgetOut,
     Cost,
     JobBody,
     JobSummary,
@@ -89,6 +91,17 @@ class RunOut(RunBody):
         )
 
 
+def budget_of(detail: JobDetail) -> BudgetOut:
+    """Return what a job may spend and has, as it is shown."""
+    budget, spent = budgets.of_job(detail.job), detail.spent
+    return BudgetOut(
+        usd=None if budget.nano is None else dollars(budget.nano),
+        requests=budget.requests,
+        unheard_usd=dollars(spent.spent - total(detail.runs, "cost_nano")),
+        **spend_of(spent),
+    )
+
+
 class JobState(JobSummary):
     """One submission and how far it has got, without its runs."""
 
@@ -114,6 +127,7 @@ class JobState(JobSummary):
             "eta_seconds": left,
             "eta": None if left is None else now + timedelta(seconds=left),
             "cost": cost_of(runs),
+            "budget": budget_of(detail),
             "against_quote": against_quote_of(job, Quote.model_validate(job.quote), runs),
             "reason": reasons[0] if reasons else None,
             "stalled": stall and StallOut.model_validate(stall),

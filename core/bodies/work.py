@@ -36,6 +36,26 @@ class Cost(BaseModel):
     completion_tokens: int
 
 
+class SpendOut(BaseModel):
+    """What has been spent, and what is set aside for calls under way."""
+
+    spent_usd: float = Field(
+        description="Calls whose cost nobody heard are in it at the most that they can have cost"
+    )
+    reserved_usd: float = Field(description="The most that the calls under way can cost")
+    attempts: int = Field(description="Calls so far, each retry one: what counts as requests")
+
+
+class BudgetOut(SpendOut):
+    """What a job may spend, and what it has."""
+
+    usd: float | None = Field(description="null: no bound")
+    requests: int | None = Field(description="null: no bound")
+    unheard_usd: float = Field(
+        description="The part of what is spent that is possibly billed: nobody heard the cost"
+    )
+
+
 class StallOut(BaseModel):
     """Why nothing was answered for a while; it goes away when something moves."""
 
@@ -143,6 +163,7 @@ class JobSummary(BaseModel):
     )
     eta: datetime | None = Field(description="When that will be")
     cost: Cost
+    budget: BudgetOut
     against_quote: AgainstQuote
     reason: str | None = Field(description="Why it is paused or failed, or does not move")
     stalled: StallOut | None = Field(description="null: it moves, or is not to")
