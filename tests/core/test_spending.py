@@ -278,7 +278,11 @@ class Spending(RuleBasedStateMachine):
             teams.ensure_default(session)
             model = rows.model(session)
             dataset, template = rows.dataset(session, 24), rows.template(session)
-            made = [rows.job(session, dataset, model, template) for _ in budgets]
+            # Of different ages: whose request is leased first must not hang on random ids.
+            made = [
+                rows.job(session, dataset, model, template, created_at=NOW + timedelta(seconds=age))
+                for age in range(len(budgets))
+            ]
             teams.get(session, DEFAULT_ID).monthly_budget_nano = team
             found = session.scalars(select(Run.id)).all()
         for run_id in found:

@@ -39,6 +39,7 @@ from core.rules.readings import Answer, Exchange, Parsed, Reading, Usage
 from core.rules.states import ENDED, OPEN_REQUEST, RequestState, Status
 from core.rules.strategy import Verdict, decide
 from core.settling import Settlement
+from core.spending import Books
 from core.tables import Run
 from core.vocabulary import Result
 from tests import rows
@@ -196,7 +197,7 @@ class Queue(RuleBasedStateMachine):
         hands = self._with("leased", worker)
         leased, hands.leased = list(hands.leased.values()), {}
         openings = [
-            Opening(r, hands.owner, "anonymous", {"model": "fer"}, "0" * 64, self.now)
+            Opening(r, hands.owner, "anonymous", {"model": "fer"}, "0" * 64, self.now, None)
             for r in leased
         ]
         statuses = {run.id: run.status for run in self._runs()}
@@ -211,9 +212,10 @@ class Queue(RuleBasedStateMachine):
 
     def _open(self, openings: Sequence[Opening], *, repeated: bool = False) -> list[Opened | None]:
         open_all = again.open_all if repeated else attempts.open_all
-        with self.database.write.begin() as session:
+        with self.database.write.begin() as session, Books(session) as books:
             runs.hold(session, {o.request.run_id for o in openings})
-            return open_all(session, openings)
+            ends = open_all(session, openings, books)
+        return [end if isinstance(end, Opened) else None for end in ends]
 
     @precondition(lambda self: self._any("sent"))
     @rule(worker=workers, how=replies, repeated=st.booleans())
@@ -240,9 +242,9 @@ class Queue(RuleBasedStateMachine):
 
     def _settle(self, settlements: Sequence[Settlement], *, repeated: bool = False) -> None:
         settle_all = again.settle_all if repeated else settling.settle_all
-        with self.database.write.begin() as session:
+        with self.database.write.begin() as session, Books(session) as books:
             runs.hold(session, {s.request.run_id for s in settlements})
-            tripped = settle_all(session, settlements)
+            tripped = settle_all(session, settlements, books)
         for run_id, reason in tripped.items():
             with self.database.write.begin() as session:
                 jobs.stop(session, run_id, reason, now=self.now)
