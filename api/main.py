@@ -52,6 +52,7 @@ from core.db import Database, utc_now
 from core.providers.client import ProviderClients
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
+from core.vault import Vault
 
 OPEN = (health.router, docs.router, assets.router, signing_in.router)
 PAGES = (
@@ -111,6 +112,7 @@ def create_app(
     )
     app.state.settings = settings or get_settings()
     app.state.nudge = nudge
+    app.state.vault = Vault.of(app.state.settings)
     app.state.scrape = Scrape()
     app.add_middleware(Guard)
     app.add_middleware(Etags)
@@ -189,3 +191,4 @@ def _prepare(database: Database, settings: Settings) -> None:
         if settings.admin_key is not None:
             keys.register(session, keys.ADMIN, settings.admin_key.get_secret_value(), now=now)
         install_builtin(session, now=now)
+        teams.ensure_default(session)

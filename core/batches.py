@@ -52,6 +52,7 @@ def gatherable(session: Session, *, now: datetime) -> list[tuple[UUID, UUID]]:
         .where(
             Run.dispatch == Dispatch.BATCH,
             Run.status == Status.RUNNING,
+            or_(Run.rests_until.is_(None), Run.rests_until <= now),
             waiting,
             ~unplanned,
             ~filling,

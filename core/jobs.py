@@ -1,15 +1,16 @@
 """Jobs: submitted, listed, paused, resumed, cancelled, retried."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core import runs
+from core import budgets, runs
 from core.drafts import draft
 from core.errors import KeyReused, NotFound
 from core.paging import Key, Slice, fetch
@@ -31,6 +32,7 @@ def submit(
         return _same(earlier, body)
     job, made = draft(session, submission, now=now)
     job.idempotency_key = idempotency_key
+    budgets.assign(session, job, made, submission)
     try:
         with session.begin_nested():
             session.add(job)
@@ -122,6 +124,14 @@ def pause(session: Session, job_id: UUID, *, now: datetime) -> Job:
 def resume(session: Session, job_id: UUID, *, now: datetime) -> Job:
     """Go on with what is paused. Raises IllegalMove when nothing is."""
     return _move(session, job_id, Status.RUNNING, None, now)
+
+
+def set_budget(session: Session, job_id: UUID, changed: Mapping[str, Any]) -> Job:
+    """Change what a job may spend. Raises NotFound, or as `budgets.change` does."""
+    job = lock(session, job_id)
+    budgets.change(session, job, runs_of(session, [job.id]), changed)
+    session.flush()
+    return job
 
 
 def retry(session: Session, job_id: UUID, *, now: datetime) -> Job:

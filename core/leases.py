@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Exists, Row, Select, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    Row,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from core.rules.fairness import share
@@ -32,9 +43,7 @@ class Leased:
 
 def models_due(session: Session, *, now: datetime) -> list[UUID]:
     """Return the models that have a request to send now."""
-    found = session.scalars(
-        select(Run.model_id).where(Run.status == Status.RUNNING, _has_due(now)).distinct()
-    )
+    found = session.scalars(select(Run.model_id).where(_moves(now), _has_due(now)).distinct())
     return [model_id for model_id in found if model_id is not None]
 
 
@@ -61,6 +70,12 @@ def lease(
     return taken
 
 
+def _moves(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that requests of a run may be leased now."""
+    rested = or_(Run.rests_until.is_(None), Run.rests_until <= now)
+    return and_(Run.status == Status.RUNNING, rested)
+
+
 def _has_due(now: datetime) -> Exists:
     """Return the condition that a run has a request to send now."""
     return exists().where(
@@ -75,7 +90,7 @@ def _due_runs(session: Session, model_id: UUID, now: datetime) -> Sequence[Row[U
     return session.execute(
         select(Run.id, Job.id, Job.priority)
         .join(Job, Job.id == Run.job_id)
-        .where(Run.model_id == model_id, Run.status == Status.RUNNING, _has_due(now))
+        .where(Run.model_id == model_id, _moves(now), _has_due(now))
         .order_by(Job.priority.desc(), Job.created_at, Run.job_id, Run.position)
     ).all()
 

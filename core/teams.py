@@ -1,6 +1,8 @@
 """Teams: made by operators, and there is always one."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -9,8 +11,12 @@ from sqlalchemy.orm import Session
 
 from core import paging
 from core.errors import Conflict, NotFound
-from core.tables import Team
+from core.rules.money import nano
+from core.tables import Team, TeamSpend
 from core.tables.teams import DEFAULT, DEFAULT_ID
+
+MONTHS = 24
+"""Of a team's spending that are shown."""
 
 
 def ensure_default(session: Session) -> None:
@@ -49,3 +55,24 @@ def named(session: Session, name: str) -> Team:
 def page(session: Session, *, after: paging.Key | None, limit: int) -> paging.Slice[Team]:
     """Return a page of all teams, by name."""
     return paging.fetch(session, select(Team), [Team.name], after=after, limit=limit)
+
+
+def set_budget(session: Session, team_id: UUID, changed: Mapping[str, Any]) -> Team:
+    """Change `monthly_budget_usd`, `monthly_budget_requests`, or both; None is no bound.
+
+    Calls that are sent from now on are held to it; what is paused stays so until it is resumed.
+    """
+    team = get(session, team_id)
+    if "monthly_budget_usd" in changed:
+        usd = changed["monthly_budget_usd"]
+        team.monthly_budget_nano = None if usd is None else nano(usd)
+    if "monthly_budget_requests" in changed:
+        team.monthly_budget_requests = changed["monthly_budget_requests"]
+    session.flush()
+    return team
+
+
+def months(session: Session, team_id: UUID) -> Sequence[TeamSpend]:
+    """Return what a team spent in its last months, the latest first."""
+    query = select(TeamSpend).where(TeamSpend.team_id == team_id)
+    return session.scalars(query.order_by(TeamSpend.month.desc()).limit(MONTHS)).all()

@@ -91,7 +91,7 @@ class Slice:
             for group in _groups(leased):
                 self._begin(self._prepare(group))
             if not leased:
-                await asyncio.sleep(LOOK_S)
+                await asyncio.wait(self._tasks, timeout=LOOK_S)
             elif len(leased) == room:
                 await self._wake_others()
         return False

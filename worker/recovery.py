@@ -17,6 +17,7 @@ from core.providers.adapters import adapter_for
 from core.rules.money import cost_nano
 from core.rules.specs import ModelSpec
 from core.settling import Settlement
+from core.spending import Books
 from core.tables import Attempt
 from worker.contexts import inputs_of, of_run
 from worker.judging import settlement
@@ -52,7 +53,8 @@ def _store(database: Database, replies: Sequence[Reply]) -> bool:
         settlements = _judged(session, known)
     with database.write.begin() as session:
         runs.hold(session, {s.request.run_id for s in settlements})
-        tripped = again.settle_all(session, settlements)
+        with Books(session) as books:
+            tripped = again.settle_all(session, settlements, books)
     for run_id, reason in tripped.items():
         with database.write.begin() as session:
             jobs.stop(session, run_id, reason, now=utc_now())

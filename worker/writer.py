@@ -7,13 +7,15 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from uuid import UUID
 
 import structlog
 
 from core import again, attempts, jobs, runs, settling
-from core.attempts import Opened, Opening
+from core.attempts import OpenedOrNot, Opening
 from core.db import AWAY, Database, utc_now, words_of
 from core.settling import Settlement
+from core.spending import Books
 from worker.spool import Spool
 
 log = structlog.get_logger()
@@ -31,7 +33,7 @@ RETRY_S = 1.0
 """Between tries while the database is away."""
 
 Write = Opening | Settlement
-Awaited = tuple[Write, asyncio.Future[Opened | None]]
+Awaited = tuple[Write, asyncio.Future[OpenedOrNot]]
 
 
 class Writer:
@@ -47,12 +49,12 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
-    def write(self, item: Write) -> asyncio.Future[Opened | None]:
+    def write(self, item: Write) -> asyncio.Future[OpenedOrNot]:
         """Queue a write; the future ends when it is committed.
 
-        Of an opening it gives the attempt, or None when the request may not be sent any more.
+        Of an opening it gives the attempt, or what keeps it from being sent.
         """
-        future: asyncio.Future[Opened | None] = self._loop.create_future()
+        future: asyncio.Future[OpenedOrNot] = self._loop.create_future()
         self._queue.put((item, future))
         return future
 
@@ -185,13 +187,13 @@ class Writer:
             arrived.append(item)
         return arrived, True
 
-    def _tell(self, group: Sequence[Awaited], results: Sequence[Opened | Exception | None]) -> None:
+    def _tell(self, group: Sequence[Awaited], results: Sequence[OpenedOrNot | Exception]) -> None:
         """End the futures of a group, in one step on their loop."""
         futures = [future for _, future in group]
         self._loop.call_soon_threadsafe(_end, futures, results)
 
-    def _transact(self, items: Sequence[Write], *, repeated: bool) -> list[Opened | None]:
-        """Commit some writes, and stop the runs whose breaker they trip.
+    def _transact(self, items: Sequence[Write], *, repeated: bool) -> list[OpenedOrNot]:
+        """Commit some writes; stop runs whose breaker trips, or that can afford no more calls.
 
         `repeated`: a commit of them was tried before, and nobody knows whether it happened.
         """
@@ -199,21 +201,24 @@ class Writer:
         openings = [item for item in items if isinstance(item, Opening)]
         settle_all = again.settle_all if repeated else settling.settle_all
         open_all = again.open_all if repeated else attempts.open_all
-        tripped = {}
+        tripped: dict[UUID, str] = {}
         with self._database.write.begin() as session:
             runs.hold(session, {item.request.run_id for item in items})
-            if settlements:
-                tripped = settle_all(session, settlements)
-            opened = iter(open_all(session, openings) if openings else [])
+            with Books(session) as books:
+                if settlements:
+                    tripped = settle_all(session, settlements, books)
+                ends = open_all(session, openings, books) if openings else []
+        tripped |= attempts.out_of_budget(openings, ends)
         for run_id, reason in tripped.items():
             with self._database.write.begin() as session:
                 jobs.stop(session, run_id, reason, now=utc_now())
+        opened = iter(ends)
         return [next(opened) if isinstance(item, Opening) else None for item in items]
 
 
 def _end(
-    futures: Sequence[asyncio.Future[Opened | None]],
-    results: Sequence[Opened | Exception | None],
+    futures: Sequence[asyncio.Future[OpenedOrNot]],
+    results: Sequence[OpenedOrNot | Exception],
 ) -> None:
     """End the futures that are still waited for; a stop cuts calls off."""
     for future, result in zip(futures, results, strict=True):

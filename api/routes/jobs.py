@@ -9,11 +9,12 @@ from fastapi import APIRouter, Body, Header, Query, Request, Response, status
 from api.deps import DatabaseDep, NudgeDep, PageDep, PatienceDep
 from api.rules import MEMBER, VIEWER
 from api.schemas.base import Page
-from api.schemas.batches import BatchOut
+from api.schemas.budgets import BudgetChange
 from api.schemas.problem import problems
 from api.schemas.work import EXAMPLE, JobOut
 from core import activity, batches, jobs, progress, trail
 from core.activity import Activity
+from core.bodies.work import BatchOut
 from core.db import Database, utc_now
 from core.jobs import JobFilter
 from core.rules.quotes import Quote
@@ -112,7 +113,20 @@ def list_batches(job_id: UUID, database: DatabaseDep, page: PageDep) -> Page[Bat
     with database.read() as session:
         job = jobs.get(session, job_id)
         found = batches.page(session, job.id, after=page.after, limit=page.limit)
-    return Page.of(found, BatchOut.of)
+    return Page.of(found, BatchOut.model_validate)
+
+
+@router.patch(
+    "/{job_id}", dependencies=[MEMBER], summary="Change a job's budget", responses=problems(404)
+)
+def change_job(
+    job_id: UUID, body: BudgetChange, database: DatabaseDep, patience: PatienceDep
+) -> JobOut:
+    """Raise, lower or lift what the job may spend; what is paused stays so until it is resumed."""
+    with database.write.begin() as session:
+        jobs.set_budget(session, job_id, body.given())
+        trail.note(session, "change_job", job_id, body.given(), now=utc_now())
+    return _shown(database, job_id, patience)
 
 
 @router.post(

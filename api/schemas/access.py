@@ -1,5 +1,6 @@
 """Bodies of /v1/keys, /v1/team, /v1/teams and /v1/audit."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -7,10 +8,12 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
 
 from api.schemas.base import Body
+from api.schemas.budgets import MonthOut
 from core.access import Caller
 from core.keys import KeyDraft
+from core.rules.money import dollars
 from core.rules.specs import Name
-from core.tables import ApiKey, AuditEntry, Team
+from core.tables import ApiKey, AuditEntry, Team, TeamSpend
 from core.vocabulary import Role
 
 EXAMPLE: dict[str, Any] = {"name": "ada, laptop", "role": "member"}
@@ -105,17 +108,28 @@ class KeyOfCaller(BaseModel):
 
 
 class OwnTeam(TeamOut):
-    """The caller's team, and the key that was sent."""
+    """The caller's team, what it may spend and has, and the key that was sent."""
 
+    monthly_budget_usd: float | None = Field(description="In a calendar month, UTC; null: no bound")
+    monthly_budget_requests: int | None = Field(description="Calls, each retry one")
+    months: list[MonthOut] = Field(description="The latest first; those without a call left out")
     key: KeyOfCaller
 
     @classmethod
-    def to(cls, caller: Caller, team: Team) -> Self:
+    def to(cls, caller: Caller, team: Team, months: Sequence[TeamSpend]) -> Self:
         """Return a team as it is shown to who calls."""
+        nano = team.monthly_budget_nano
         key = KeyOfCaller(
             id=caller.key_id, name=caller.key_name, role=caller.role, operator=caller.operator
         )
-        return cls(id=team.id, name=team.name, key=key)
+        return cls(
+            id=team.id,
+            name=team.name,
+            monthly_budget_usd=None if nano is None else dollars(nano),
+            monthly_budget_requests=team.monthly_budget_requests,
+            months=[MonthOut.of(month) for month in months],
+            key=key,
+        )
 
 
 class AuditOut(BaseModel):

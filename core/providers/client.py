@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -42,6 +42,9 @@ class ReplyTooLarge(Exception):
 
 FAULTS = (aiohttp.ClientError, HttpProcessingError, OSError, ReplyTooLarge)
 """All that a network, a proxy or a server can do to an exchange. TimeoutError is an OSError."""
+
+UNCONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""Faults before a byte of the request was sent."""
 
 MALFORMED = (aiohttp.ClientResponseError, HttpProcessingError, ReplyTooLarge)
 """Faults of what was sent back, not of the connection."""
@@ -117,15 +120,18 @@ class ProviderClient:
         """Send a request of any method, as `post` does; the body of a success may go to a file."""
         reply = _Reply(file=into)
         started = time.perf_counter()
-        status, failure, error = None, None, None
+        status, failure, error, connected = None, None, None, True
         try:
             async with asyncio.timeout(timeout_s):
                 status = await self._receive(method, url, headers, content, reply)
         except FAULTS as fault:
             failure, error = _meaning(fault), _words(fault, timeout_s)
+            connected = not isinstance(fault, UNCONNECTED)
             del reply.body[PARTIAL_BYTES:]
         latency_s = time.perf_counter() - started
-        exchange = Exchange(status, reply.headers, bytes(reply.body), latency_s, failure, error)
+        exchange = Exchange(
+            status, reply.headers, bytes(reply.body), latency_s, failure, error, connected
+        )
         return _without(exchange, (secret or "").strip())
 
     async def aclose(self) -> None:
@@ -262,11 +268,9 @@ def _without(exchange: Exchange, secret: str) -> Exchange:
     """Return the exchange with the request's secret blotted out, should the server repeat it."""
     if len(secret) < SECRET_CHARACTERS:
         return exchange
-    return Exchange(
-        status=exchange.status,
+    return replace(
+        exchange,
         headers={k: v.replace(secret, "***") for k, v in exchange.headers.items()},
         body=exchange.body.replace(secret.encode(), b"***"),
-        latency_s=exchange.latency_s,
-        failure=exchange.failure,
         error=exchange.error and exchange.error.replace(secret, "***"),
     )

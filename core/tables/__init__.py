@@ -5,7 +5,7 @@ from core.tables.batches import Batch
 from core.tables.inputs import Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
 from core.tables.sign_ins import SignIn
-from core.tables.teams import Team
+from core.tables.teams import JobSpend, Team, TeamSpend
 from core.tables.work import Job, Request, Run
 from core.tables.workers import Standing, Worker
 
@@ -16,6 +16,7 @@ __all__ = [
     "Batch",
     "Dataset",
     "Job",
+    "JobSpend",
     "KeptAnswer",
     "Model",
     "Prediction",
@@ -26,6 +27,7 @@ __all__ = [
     "SignIn",
     "Standing",
     "Team",
+    "TeamSpend",
     "Template",
     "Worker",
 ]

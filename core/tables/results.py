@@ -44,6 +44,9 @@ class Attempt(Base):
     completion_tokens: Mapped[int | None]
     cost_nano: Mapped[int | None] = mapped_column(BigInteger)
     """Billionths of a US dollar; null where no price or no usage is known."""
+    reserved_nano: Mapped[int] = mapped_column(BigInteger, default=0)
+    """The most that it can cost: held in budgets while it is under way. It counts as spent where
+    it may have been billed and nobody heard for how much; 0 where it was not."""
 
     __table_args__ = (
         CheckConstraint("number > 0", name="number_positive"),

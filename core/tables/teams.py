@@ -1,11 +1,13 @@
 """Teams, and what it means that a row is one's: who shares it, and who pays for it."""
 
+from datetime import date
 from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base
+from core.rules.budgets import Tally
 
 DEFAULT = "default"
 """The team that there always is."""
@@ -41,3 +43,40 @@ class OfTeamOrAll:
     """What belongs to one team or, where there is none, to everyone."""
 
     team_id: Mapped[UUID | None] = mapped_column(ForeignKey("teams.id"))
+
+
+class Spent:
+    """Sums over attempts, changed in the transactions that change these; see `core.spending`.
+
+    A row is made with the first attempt. It may be computed anew from the attempts at any time.
+    """
+
+    spent_nano: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Of attempts that have ended, what nobody heard the cost of counted at its most."""
+    reserved_nano: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Of attempts under way: the most that they can cost."""
+    attempts: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Attempts begun."""
+
+    @property
+    def tally(self) -> Tally:
+        """Return the sums as a value."""
+        return Tally(self.spent_nano, self.reserved_nano, self.attempts)
+
+
+class JobSpend(Spent, Base):
+    """What a job has spent."""
+
+    __tablename__ = "job_spend"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+
+
+class TeamSpend(Spent, Base):
+    """What a team has spent on attempts that were sent in one month."""
+
+    __tablename__ = "team_spend"
+
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"), primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    """Its first day, in UTC."""

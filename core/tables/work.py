@@ -38,6 +38,8 @@ class Job(OfTeam, Base):
     __tablename__ = "jobs"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
+    """Who pays for it."""
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
     submission: Mapped[dict[str, Any]]
     """The body of the request that made it."""
@@ -46,6 +48,10 @@ class Job(OfTeam, Base):
     status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
     priority: Mapped[int] = mapped_column(default=0)
     """Higher goes first."""
+    budget_nano: Mapped[int | None] = mapped_column(BigInteger)
+    """Billionths of a US dollar that it may spend; null: no bound."""
+    budget_requests: Mapped[int | None] = mapped_column(BigInteger)
+    """Attempts that it may make; null: no bound."""
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
     started_at: Mapped[datetime | None]
@@ -56,6 +62,8 @@ class Job(OfTeam, Base):
             f"(status IN ({sql_list(ENDED)})) = (finished_at IS NOT NULL)",
             name="finished_at_iff_ended",
         ),
+        CheckConstraint("budget_nano >= 0", name="budget_not_negative"),
+        CheckConstraint("budget_requests >= 0", name="budget_requests_not_negative"),
         UniqueConstraint("team_id", "idempotency_key"),
         Index(
             "ix_jobs_open",
@@ -109,6 +117,8 @@ class Run(OfTeamOrAll, Base):
     """Samples whose requests are in the queue; planning goes on from here after a crash."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    rests_until: Mapped[datetime | None]
+    """Nothing of it is leased before: it waits for what is reserved of its budget to come back."""
     moved_at: Mapped[datetime | None]
     """When it last moved on: was planned or set going, or its model spoke."""
     faulty_since: Mapped[datetime | None]

@@ -4,14 +4,23 @@ from typing import Annotated
 
 import typer
 
-from gerbench.cli.options import AsJson, Data, Limit
-from gerbench.cli.output import Column, print_items, print_json, print_one, screen, when
-from gerbench.client import connect, path
+from gerbench.cli import budgets
+from gerbench.cli.budgets import NoLimit, Requests, Usd
+from gerbench.cli.options import AsJson, Data, Limit, examples
+from gerbench.cli.output import Column, print_items, print_json, print_one, rows, screen, when
+from gerbench.cli.progress import money
+from gerbench.client import Json, connect, path
 
 app = typer.Typer(
     no_args_is_help=True, help="Those who share datasets, models, jobs and runs; what they did."
 )
 
+MONTHS = (
+    Column("month", "month"),
+    Column("spent", lambda month: money(month["spent_usd"]), right=True),
+    Column("reserved", lambda month: money(month["reserved_usd"]), right=True),
+    Column("calls", lambda month: f"{month['attempts']:,}", right=True),
+)
 COLUMNS = (Column("name", "name"), Column("id", "id"))
 ENTRIES = (
     Column("when", when("at")),
@@ -24,9 +33,31 @@ ENTRIES = (
 
 @app.command("show")
 def show_team(data: Data = None, as_json: AsJson = False) -> None:
-    """Show one's own team, and what one's key may do."""
+    """Show one's own team, what it may spend in a month and has, and what one's key may do."""
     with connect(data) as client:
-        print_one(client.get(path("team")), as_json=as_json)
+        _print_own(client.get(path("team")), as_json=as_json)
+
+
+@app.command(
+    "budget",
+    epilog=examples(
+        "gerbench teams budget --usd 200",
+        "gerbench teams budget --usd 200 --requests 100000",
+        "gerbench teams budget --no-limit",
+    ),
+)
+def set_budget(
+    usd: Usd = None,
+    requests: Requests = None,
+    no_limit: NoLimit = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bound what one's own team spends in a calendar month (UTC); for admins."""
+    change = budgets.change(usd, requests, no_limit=no_limit)
+    body = {f"monthly_{name}": bound for name, bound in change.items()}
+    with connect(data) as client:
+        _print_own(client.patch(path("team"), body), as_json=as_json)
 
 
 @app.command("list")
@@ -69,3 +100,15 @@ def list_audit(limit: Limit = None, data: Data = None, as_json: AsJson = False) 
             limit=limit,
             none="Nothing has been done yet.",
         )
+
+
+def _print_own(team: Json, *, as_json: bool) -> None:
+    """Print one's own team and its months."""
+    if as_json:
+        print_json(team)
+        return
+    usd, requests = team["monthly_budget_usd"], team["monthly_budget_requests"]
+    told = {"name": team["name"], "a month": budgets.bounds(usd, requests), "key": team["key"]}
+    print_one(told, as_json=False)
+    if team["months"]:
+        screen().print(rows(team["months"], MONTHS))

@@ -144,6 +144,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("sealed", sa.JSON(), nullable=False),
         sa.Column("trusted", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
@@ -160,6 +161,16 @@ def upgrade() -> None:
             sqlite_where=sa.text("deleted_at IS NULL"),
         )
 
+    op.create_table(
+        "team_spend",
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("spent_nano", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_team_spend_team_id")),
+        sa.PrimaryKeyConstraint("team_id", "month", name=op.f("pk_team_spend")),
+    )
     op.create_table(
         "templates",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -240,6 +251,7 @@ def upgrade() -> None:
     op.create_table(
         "jobs",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
         sa.Column("submission", sa.JSON(), nullable=False),
         sa.Column("quote", sa.JSON(), nullable=False),
@@ -260,14 +272,19 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("budget_nano", sa.BigInteger(), nullable=True),
+        sa.Column("budget_requests", sa.BigInteger(), nullable=True),
         sa.Column("idempotency_key", sa.String(length=255), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("team_id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
             "(status IN ('cancelled', 'completed', 'failed')) = (finished_at IS NOT NULL)",
             name=op.f("ck_jobs_finished_at_iff_ended"),
+        ),
+        sa.CheckConstraint("budget_nano >= 0", name=op.f("ck_jobs_budget_not_negative")),
+        sa.CheckConstraint(
+            "budget_requests >= 0", name=op.f("ck_jobs_budget_requests_not_negative")
         ),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_jobs_dataset_id")),
         sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_jobs_team_id")),
@@ -441,6 +458,15 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "job_spend",
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("spent_nano", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_spend_job_id")),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_job_spend")),
+    )
+    op.create_table(
         "runs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -502,6 +528,7 @@ def upgrade() -> None:
         sa.Column("planned", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rests_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("faulty_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("rejections", sa.Integer(), nullable=False),
@@ -707,6 +734,7 @@ def upgrade() -> None:
         sa.Column("prompt_tokens", sa.Integer(), nullable=True),
         sa.Column("completion_tokens", sa.Integer(), nullable=True),
         sa.Column("cost_nano", sa.BigInteger(), nullable=True),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "(result = 'sent') = (finished_at IS NULL)",
             name=op.f("ck_attempts_finished_at_iff_heard"),
@@ -847,6 +875,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_runs_job_id"))
 
     op.drop_table("runs")
+    op.drop_table("job_spend")
     with op.batch_alter_table("batches", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_batches_filling",
@@ -888,6 +917,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("templates")
+    op.drop_table("team_spend")
     with op.batch_alter_table("models", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_models_name_in_use",

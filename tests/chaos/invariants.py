@@ -30,7 +30,7 @@ class Facts:
     attempts: Sequence[Attempt]
     predictions: Sequence[Prediction]
     images: Mapping[int, str]
-    """The digest of each sample's image."""
+    """The digest of the image of each sample that has one."""
 
     def asked(self, attempt: Attempt) -> list[str]:
         """Return the images that an attempt asked about."""
@@ -47,20 +47,21 @@ def check(
     """
     told = jobs.now(client, job)
     with database.read() as session:
-        facts = _facts(session, UUID(job["id"]))
+        facts = facts_of(session, UUID(job["id"]))
     entries = [entry for entry in log if entry.body]
     for run in facts.runs:
-        _every_sample_has_one_outcome(facts, run)
-        _totals_agree(facts, run)
+        every_sample_has_one_outcome(facts, run)
+        totals_agree(facts, run)
         _nothing_leaves_after_a_cancel(facts, run)
-    _nothing_is_left_open(facts)
+    nothing_is_left_open(facts)
     _the_log_is_in_the_database(facts, entries)
     _little_is_paid_twice(facts, entries, in_flight)
     _the_api_tells_the_same(facts, told)
     return told
 
 
-def _facts(session: Session, job_id: UUID) -> Facts:
+def facts_of(session: Session, job_id: UUID) -> Facts:
+    """Return all rows of a job."""
     runs = session.scalars(select(Run).where(Run.job_id == job_id)).all()
     ids = [run.id for run in runs]
     dataset = session.get_one(Job, job_id).dataset_id
@@ -72,11 +73,12 @@ def _facts(session: Session, job_id: UUID) -> Facts:
         {
             sample.id: from_json(sample.media)[0].digest
             for sample in session.scalars(select(Sample).where(Sample.dataset_id == dataset))
+            if sample.media
         },
     )
 
 
-def _every_sample_has_one_outcome(facts: Facts, run: Run) -> None:
+def every_sample_has_one_outcome(facts: Facts, run: Run) -> None:
     """None is missing, and the counts agree; the primary key forbids a second one."""
     predictions = [p for p in facts.predictions if p.run_id == run.id]
     counted = Counter(p.outcome for p in predictions)
@@ -86,7 +88,7 @@ def _every_sample_has_one_outcome(facts: Facts, run: Run) -> None:
         assert len(predictions) == run.samples
 
 
-def _totals_agree(facts: Facts, run: Run) -> None:
+def totals_agree(facts: Facts, run: Run) -> None:
     """Each total of a run is what its rows come to."""
     attempts = [a for a in facts.attempts if a.run_id == run.id]
     requests = [r for r in facts.requests.values() if r.run_id == run.id]
@@ -108,7 +110,7 @@ def _nothing_leaves_after_a_cancel(facts: Facts, run: Run) -> None:
         assert all(a.sent_at <= run.finished_at for a in facts.attempts if a.run_id == run.id)
 
 
-def _nothing_is_left_open(facts: Facts) -> None:
+def nothing_is_left_open(facts: Facts) -> None:
     assert not [a.id for a in facts.attempts if a.result is Result.SENT]
     assert not {r.state for r in facts.requests.values()} & {"due", "leased"}
 
