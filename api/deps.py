@@ -21,6 +21,7 @@ from core.errors import Unauthorized
 from core.media.store import MediaStore
 from core.providers.client import ProviderClients
 from core.settings import Settings
+from core.vault import Vault
 
 MAX_PAGE = 500
 
@@ -48,6 +49,11 @@ def get_provider_clients(request: Request) -> ProviderClients:
     return cast("ProviderClients", request.app.state.provider_clients)
 
 
+def get_vault(request: Request) -> Vault:
+    """Return what keeps secrets in this process."""
+    return cast("Vault", request.app.state.vault)
+
+
 def get_bounds(request: Request) -> Bounds:
     """Return what the operator allows everybody to declare."""
     return Bounds.of(get_app_settings(request))
@@ -71,6 +77,7 @@ def get_scrape(request: Request) -> Scrape:
 NudgeDep = Annotated[Callable[[], None], Depends(get_nudge)]
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 ProviderClientsDep = Annotated[ProviderClients, Depends(get_provider_clients)]
+VaultDep = Annotated[Vault, Depends(get_vault)]
 BoundsDep = Annotated[Bounds, Depends(get_bounds)]
 ScrapeDep = Annotated[Scrape, Depends(get_scrape)]
 PatienceDep = Annotated[timedelta, Depends(get_patience)]

@@ -49,6 +49,7 @@ from core.db import Database, utc_now
 from core.providers.client import ProviderClients
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
+from core.vault import Vault
 
 OPEN = (health.router, docs.router, assets.router, signing_in.router)
 PAGES = (job_pages.router,)
@@ -102,6 +103,7 @@ def create_app(
     )
     app.state.settings = settings or get_settings()
     app.state.nudge = nudge
+    app.state.vault = Vault.of(app.state.settings)
     app.state.scrape = Scrape()
     app.add_middleware(Guard)
     app.add_middleware(Etags)
