@@ -1,6 +1,6 @@
 """What routes are given: the database, the settings, the caller's key, the page asked for."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import cache
 from hmac import compare_digest
@@ -24,6 +24,9 @@ from core.settings import Settings
 from core.vault import Vault
 
 MAX_PAGE = 500
+
+StillGood = Callable[[], Awaitable[bool]]
+"""Tells whether a key that was good when a request came still is."""
 
 bearer = HTTPBearer(auto_error=False, description="An API key, such as the one in `admin.key`")
 
@@ -114,6 +117,22 @@ async def authenticate(
 KnownDep = Annotated[Known, Depends(authenticate)]
 
 
+async def get_still_good(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> StillGood:
+    """Return what tells, long after a request has come, whether its key is still good."""
+
+    async def still_good() -> bool:
+        try:
+            await authenticate(request, credentials)
+        except Unauthorized:
+            return False
+        return True
+
+    return still_good
+
+
 async def get_caller(known: KnownDep) -> Caller:
     """Return who calls."""
     return known.caller
@@ -129,6 +148,7 @@ async def get_whole_database(request: Request) -> Database:
     return cast("Database", request.app.state.database)
 
 
+StillGoodDep = Annotated[StillGood, Depends(get_still_good)]
 KeyringDep = Annotated[Keyring, Depends(get_keyring)]
 CallerDep = Annotated[Caller, Depends(get_caller)]
 DatabaseDep = Annotated[Database, Depends(get_database)]
