@@ -132,12 +132,17 @@ def show_analysis(
 
 
 def grid(cells: Sequence[Cell]) -> list[tuple[Cell, dict[str, list[Cell]]]]:
-    """Return the cells by dataset, then by model; of each dataset the first stands for it."""
+    """Return the cells by dataset, then by model; of each dataset the best one comes first."""
     rows: dict[tuple[str, str | None], dict[str, list[Cell]]] = {}
     for cell in cells:
         row = rows.setdefault((cell.dataset, cell.variant), {})
         row.setdefault(cell.model, []).append(cell)
-    return [(next(iter(row.values()))[0], row) for row in rows.values()]
+    return [(_best([cell for part in row.values() for cell in part]), row) for row in rows.values()]
+
+
+def _best(cells: Sequence[Cell]) -> Cell:
+    """Return the cell with the highest headline metric; one without a figure is below all."""
+    return max(cells, key=lambda cell: -1.0 if cell.main.mean is None else cell.main.mean)
 
 
 def listed(table: Table, sort: str | None) -> Listed:

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
 from core.db import Database
-from core.tables import Request, Run
+from core.tables import Request, Run, Sample
 from tests import rows
 
 SCRIPT = "<script>alert(1)</script>"
@@ -27,7 +27,7 @@ def hostile(client: TestClient, database: Database) -> dict[str, Any]:
         session.add(Request(run_id=run.id, sample_ids=[], not_before=rows.NOW, reason=BREAKS_OUT))
         session.flush()
         rows.past_attempts(session, run, 1, rows.NOW)
-        sample = session.scalars(select(rows.Sample.id)).first()
+        sample = session.scalars(select(Sample.id)).first()
         return {"job": job.id, "run": run.id, "sample": sample, "dataset": dataset.name}
 
 
