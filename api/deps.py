@@ -1,6 +1,6 @@
 """What routes are given: the database, the settings, the caller's key, the page asked for."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import cache
 from hmac import compare_digest
@@ -21,8 +21,12 @@ from core.errors import Unauthorized
 from core.media.store import MediaStore
 from core.providers.client import ProviderClients
 from core.settings import Settings
+from core.vault import Vault
 
 MAX_PAGE = 500
+
+StillGood = Callable[[], Awaitable[bool]]
+"""Tells whether a key that was good when a request came still is."""
 
 bearer = HTTPBearer(auto_error=False, description="An API key, such as the one in `admin.key`")
 
@@ -48,6 +52,11 @@ def get_provider_clients(request: Request) -> ProviderClients:
     return cast("ProviderClients", request.app.state.provider_clients)
 
 
+def get_vault(request: Request) -> Vault:
+    """Return what keeps secrets in this process."""
+    return cast("Vault", request.app.state.vault)
+
+
 def get_bounds(request: Request) -> Bounds:
     """Return what the operator allows everybody to declare."""
     return Bounds.of(get_app_settings(request))
@@ -71,6 +80,7 @@ def get_scrape(request: Request) -> Scrape:
 NudgeDep = Annotated[Callable[[], None], Depends(get_nudge)]
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 ProviderClientsDep = Annotated[ProviderClients, Depends(get_provider_clients)]
+VaultDep = Annotated[Vault, Depends(get_vault)]
 BoundsDep = Annotated[Bounds, Depends(get_bounds)]
 ScrapeDep = Annotated[Scrape, Depends(get_scrape)]
 PatienceDep = Annotated[timedelta, Depends(get_patience)]
@@ -107,6 +117,22 @@ async def authenticate(
 KnownDep = Annotated[Known, Depends(authenticate)]
 
 
+async def get_still_good(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> StillGood:
+    """Return what tells, long after a request has come, whether its key is still good."""
+
+    async def still_good() -> bool:
+        try:
+            await authenticate(request, credentials)
+        except Unauthorized:
+            return False
+        return True
+
+    return still_good
+
+
 async def get_caller(known: KnownDep) -> Caller:
     """Return who calls."""
     return known.caller
@@ -122,6 +148,7 @@ async def get_whole_database(request: Request) -> Database:
     return cast("Database", request.app.state.database)
 
 
+StillGoodDep = Annotated[StillGood, Depends(get_still_good)]
 KeyringDep = Annotated[Keyring, Depends(get_keyring)]
 CallerDep = Annotated[Caller, Depends(get_caller)]
 DatabaseDep = Annotated[Database, Depends(get_database)]

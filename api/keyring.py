@@ -67,8 +67,10 @@ class Keyring:
         """Write when keys were last used; called in the background, since it waits to write."""
         used, self._used = self._used, {}
         if used:
+            # A request that came just before may still add to it.
+            moments = {caller.key_id: at for caller, at in used.copy().items()}
             with self._database.write.begin() as session:
-                keys.used(session, {caller.key_id: at for caller, at in used.items()})
+                keys.used(session, moments)
 
     def _admitted(self, known: Known, now: datetime) -> Known:
         """Return a key that is still good, and note that it was used."""

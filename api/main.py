@@ -16,8 +16,11 @@ from api.etags import Etags
 from api.feeds import Feeds
 from api.guard import Guard
 from api.keyring import Keyring
-from api.pages import assets, signing_in
+from api.pages import analyses as analysis_pages
+from api.pages import assets, inputs, signing_in
+from api.pages import cases as case_pages
 from api.pages import jobs as job_pages
+from api.pages import runs as run_pages
 from api.routes import (
     analyses,
     attempts,
@@ -49,9 +52,16 @@ from core.db import Database, utc_now
 from core.providers.client import ProviderClients
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
+from core.vault import Vault
 
 OPEN = (health.router, docs.router, assets.router, signing_in.router)
-PAGES = (job_pages.router,)
+PAGES = (
+    job_pages.router,
+    run_pages.router,
+    case_pages.router,
+    analysis_pages.router,
+    inputs.router,
+)
 """For people who are signed in; beside each page stands who may open it."""
 SCRAPED = scrape.router
 """At the root, where scrapers look; for operators and holders of a key of its own."""
@@ -102,6 +112,7 @@ def create_app(
     )
     app.state.settings = settings or get_settings()
     app.state.nudge = nudge
+    app.state.vault = Vault.of(app.state.settings)
     app.state.scrape = Scrape()
     app.add_middleware(Guard)
     app.add_middleware(Etags)

@@ -39,9 +39,10 @@ class Rule:
         """Raise Forbidden for a caller that has less."""
         if not self.least.admits(caller):
             has = Least.OPERATOR if caller.operator else caller.role
+            for_all = self.least is Least.OPERATOR
             raise Forbidden(
-                f"this takes the role {self.least.value}, and this key's is {has.value}; ask an"
-                f" {'operator' if self.least is Least.OPERATOR else 'admin'} of this service",
+                f"this takes the role {self.least.value}, and this key's is {has.value};"
+                f" ask an {'operator of the service' if for_all else 'admin of the team'}",
                 least=self.least.value,
             )
 

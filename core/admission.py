@@ -43,9 +43,10 @@ def admit_address(bounds: Bounds, caller: Caller, url: HttpUrl) -> bool:
     host, port = url.host or "", url.port or 443
     refused = [each for each in _resolved(host, port) if not permitted(each, bounds.private)]
     if refused:
+        place = host if literal(host) else f"{host} ({refused[0]})"
         raise Forbidden(
-            f"{host} is at {refused[0]}, which is not on the public internet: let an operator"
-            " declare this model, or allow its network in GERBENCH_PRIVATE_MODELS"
+            f"{place} is not on the public internet: let an operator declare this model, or allow"
+            " its network in GERBENCH_PRIVATE_MODELS"
         )
     return False
 

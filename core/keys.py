@@ -1,6 +1,5 @@
 """API keys: made, hashed and recognised. A key itself is only ever in its holder's hands."""
 
-import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ from core import paging, teams
 from core.access import EVERY_TEAM, caller_of, require_operator, team_of
 from core.db import Database
 from core.errors import Conflict, InvalidInput, NotFound, Unauthorized
+from core.private import write_private
 from core.tables import ApiKey
 from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Role
@@ -189,7 +189,7 @@ def ensure_admin_key(database: Database, data: Path, *, now: datetime) -> Path:
     secret = path.read_text("utf-8").strip() if path.exists() else ""
     if not secret:
         secret = _new_secret()
-        _write_private(path, secret)
+        write_private(path, secret)
     with database.write.begin() as session:
         teams.ensure_default(session)
         register(session, ADMIN, secret, now=now)
@@ -203,15 +203,3 @@ def _new_secret() -> str:
 def digest(secret: str) -> str:
     """Return what is kept of a key."""
     return sha256(secret.encode(errors="surrogatepass")).hexdigest()
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(f"{text}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -23,19 +23,29 @@ class DeclaredModel(ModelSpec):
 
     trusted: bool = False
     """Whether it is called wherever its address is."""
+    sealed: dict[str, str] = Field(default_factory=dict, repr=False)
+    """The secrets that are kept for it, encrypted, by their fingerprints."""
 
     @classmethod
     def of(cls, model: Model) -> "DeclaredModel":
         """Return a model as it is declared now."""
-        return cls.model_validate({**model.spec, "trusted": model.trusted})
+        return cls.model_validate({**model.spec, "trusted": model.trusted, "sealed": model.sealed})
 
 
-def create(session: Session, spec: ModelSpec, *, trusted: bool = False, now: datetime) -> Model:
-    """Store a model under a name that no model in use has."""
+def create(
+    session: Session,
+    spec: ModelSpec,
+    *,
+    sealed: Mapping[str, str] | None = None,
+    trusted: bool = False,
+    now: datetime,
+) -> Model:
+    """Store a model under a name that no model in use has; `sealed` are the secrets to keep."""
     model = Model(
         team_id=team_of(session),
         name=spec.name,
         spec=spec.model_dump(mode="json"),
+        sealed=_kept(spec, sealed or {}),
         trusted=trusted,
         created_at=now,
     )
@@ -78,11 +88,17 @@ def page(session: Session, *, after: paging.Key | None, limit: int) -> paging.Sl
 
 
 def change(
-    session: Session, name: str, changes: Mapping[str, Any], *, trusted: bool | None = None
+    session: Session,
+    name: str,
+    changes: Mapping[str, Any],
+    *,
+    sealed: Mapping[str, str] | None = None,
+    trusted: bool | None = None,
 ) -> Model:
     """Set the given fields, those within objects one by one, and leave the others as they are.
 
-    `trusted` tells of a new address; None leaves that as it is, too.
+    `sealed` are secrets to keep that are new. Those that are kept already never go to another
+    address: they were given for this one. `trusted` tells of a new address.
     """
     model = get(session, name, for_update=True)
     try:
@@ -96,6 +112,8 @@ def change(
         raise InvalidInput(
             f"the changed model would not be valid: {reasons}", errors=faults
         ) from error
+    moved = str(changed.base_url) != model.spec["base_url"]
+    model.sealed = _kept(changed, {**({} if moved else model.sealed), **(sealed or {})})
     if trusted is not None:
         model.trusted = trusted
     model.spec = changed.model_dump(mode="json")
@@ -117,7 +135,18 @@ def delete(session: Session, name: str, *, now: datetime) -> None:
             f"model {name!r} is at work for {', '.join(ids)}; cancel these jobs or let them end",
             jobs=ids,
         )
-    model.deleted_at = now
+    model.deleted_at, model.sealed = now, {}
+
+
+def _kept(spec: ModelSpec, sealed: Mapping[str, str]) -> dict[str, str]:
+    """Return the sealed secrets that a model names. Raises InvalidInput if one is not there."""
+    named = [ref.stored for ref in spec.credentials if ref.stored is not None]
+    if missing := [each for each in named if each not in sealed]:
+        raise InvalidInput(
+            f"no secret {missing[0]} is kept for this model at this address: send it again, as"
+            ' {"secret": "…"} in credentials'
+        )
+    return {each: sealed[each] for each in named}
 
 
 OPEN = ("query", "headers")

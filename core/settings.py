@@ -32,6 +32,12 @@ class Settings(BaseSettings):
         description="Networks that are not public in which anyone may declare models, such as"
         " 10.1.0.0/16,127.0.0.0/8; unset: loopback in embedded mode, else none",
     )
+    secret_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Encrypts the secrets that are kept; alike for the API and the workers. Several"
+        " are separated by commas, the new one first. Unset: made in `data`/secret.key",
+    )
     shared_credentials: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Variables and files with secrets that anyone's models may use"
     )

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core import credentials
 from core.attempts import Heard, Opened, OpenedOrNot, Opening
 from core.db import utc_now
 from core.errors import InvalidMedia, MissingCredential
@@ -108,7 +107,8 @@ class Call:
         if grant.credential not in refs:
             return None
         try:
-            return credentials.resolve(refs[grant.credential])
+            model = self.turnstile.model
+            return self.turnstile.engine.vault.resolve(refs[grant.credential], model.sealed)
         except MissingCredential as error:
             await self.turnstile.back_out(grant)
             await self.turnstile.revoke(grant.credential, str(error))

@@ -23,6 +23,7 @@ from core.rules.outages import Outage
 from core.rules.specs import ModelSpec
 from core.rules.standings import Want
 from core.settings import Settings
+from core.vault import Vault
 from worker.flow import Flow
 from worker.spool import Spool
 from worker.writer import Writer
@@ -44,6 +45,7 @@ class Engine:
         self.scratch = settings.data / "scratch" / "batches"
         self.store = MediaStore(settings.media)
         self.limiter = create_limiter(settings.broker)
+        self.vault = Vault.of(settings)
         self.clients = ProviderClients(settings.private_networks)
         self.owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
         """The name this process leases under; new for each start, so no two ever share it."""

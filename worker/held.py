@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from core import batches, credentials, jobs
+from core import batches, jobs
 from core.db import utc_now
 from core.models import DeclaredModel
 from core.providers.adapters import Adapter, adapter_for
@@ -148,7 +148,7 @@ class Held:
         """Return the secret of its credential, read at its use. Raises MissingCredential."""
         refs: dict[str, CredentialRef] = {ref.key: ref for ref in self.model.credentials}
         ref = refs.get(self.batch.credential)
-        return None if ref is None else credentials.resolve(ref)
+        return None if ref is None else self.engine.vault.resolve(ref, self.model.sealed)
 
     def _seen(self, values: dict[str, Any]) -> None:
         """Bring what is in memory up to what was written."""

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import structlog
 
-from core import jobs, models
 from core.db import utc_now
 from core.limiter.interface import (
     Cost,
@@ -31,6 +30,7 @@ from core.rules.readings import Exchange, Reading
 from core.rules.standings import Want
 from core.vocabulary import Result
 from worker.engine import Engine
+from worker.revoked import pause_without_any
 
 log = structlog.get_logger()
 
@@ -271,33 +271,15 @@ class Turnstile:
         await self._stop_without_credentials(f"{credential} was rejected: {reason}")
 
     async def _stop_without_credentials(self, reason: str) -> None:
-        """Pause the model's runs if every credential is revoked.
-
-        The runs wait for a person then, so the credentials are reinstated at once: a resumed run
-        finds out by itself whether they are good.
-        """
-        limiter, model, keys = self.engine.limiter, str(self.model_id), self.model.credential_keys
-        statuses = await limiter.status(model, self.model.limits, keys)
-        if any(status.health is not Health.REVOKED for status in statuses):
-            return
-        self.close()
-        await self.engine.in_thread(self._stop_runs, reason)
-        for key in keys:
-            await limiter.reinstate(model, key)
+        """Let nothing more out if every credential is revoked, and say why."""
+        if await pause_without_any(self.engine, self.model_id, self.model, reason):
+            self.close()
 
     def _rest(self, seconds: float) -> None:
         """Let nothing more out: there is no room before the slice ends."""
         until = self.engine.loop.time() + min(seconds, REST_S)
         self.engine.resting[self.model_id] = until
         self.close()
-
-    def _stop_runs(self, reason: str) -> None:
-        """Pause the running runs of this model."""
-        with self.engine.database.read() as session:
-            running = models.running(session, self.model_id)
-        for run_id in running:
-            with self.engine.database.write.begin() as session:
-                jobs.stop(session, run_id, reason, now=utc_now())
 
 
 async def _within(event: asyncio.Event, seconds: float) -> None:

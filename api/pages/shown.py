@@ -107,6 +107,12 @@ def condition(parts: Mapping[str, Any]) -> str:
     return told(parts)
 
 
+def words(name: Any) -> str:
+    """Return a name as it is read: `weighted_f1` is weighted F1."""
+    spelled = {"uar": "UAR", "f1": "F1", "rpm": "RPM", "tpm": "TPM", "rpd": "RPD"}
+    return " ".join(spelled.get(word, word) for word in str(name).split("_"))
+
+
 def curl(path: str, origin: str, method: str = "GET") -> str:
     """Return the command that asks the API for the same."""
     verb = "" if method == "GET" else f" -X {method}"
@@ -147,5 +153,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "query": query,
     "segment": segment,
     "sign": lambda status: SIGNS[str(status)],
-    "words": lambda text: str(text).replace("_", " "),
+    "words": words,
 }

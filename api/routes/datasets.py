@@ -133,6 +133,7 @@ def get_sample_media(
         "ETag": etag,
         "Cache-Control": FOREVER,
         "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
         "Content-Disposition": f'inline; filename="{ref.digest[:12]}.{ref.format}"',
     }
     if if_none_match is not None and etag in if_none_match:

@@ -10,7 +10,14 @@ from fastapi import APIRouter, Depends, Header, Request, Response, status
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import CallerDep, DatabaseDep, PatienceDep, SettingsDep
+from api.deps import (
+    CallerDep,
+    DatabaseDep,
+    PatienceDep,
+    SettingsDep,
+    StillGood,
+    StillGoodDep,
+)
 from api.feeds import Feed, Feeds
 from api.looks import JobLook, JobsLook
 from api.rules import VIEWER
@@ -75,6 +82,7 @@ async def watch_job(
     job_id: UUID,
     database: DatabaseDep,
     feeds: FeedsDep,
+    still_good: StillGoodDep,
     settings: SettingsDep,
     patience: PatienceDep,
     last_event_id: LastEventId = None,
@@ -85,7 +93,7 @@ async def watch_job(
     frame = await feed.first()
     if frame.end is not None and frame.id == last_event_id:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
-    return _stream(feed, last_event_id, settings.stream_s)
+    return _stream(feed, still_good, last_event_id, settings.stream_s)
 
 
 @router.get(
@@ -99,6 +107,7 @@ async def watch_jobs(
     database: DatabaseDep,
     caller: CallerDep,
     feeds: FeedsDep,
+    still_good: StillGoodDep,
     settings: SettingsDep,
     patience: PatienceDep,
     last_event_id: LastEventId = None,
@@ -106,7 +115,7 @@ async def watch_jobs(
     """Tell how the latest 50 jobs under way are, then what changes, at most twice a second."""
     feed = feeds.of(("jobs", caller.team_id), partial(JobsLook, database, patience=patience))
     await feed.first()
-    return _stream(feed, last_event_id, settings.stream_s)
+    return _stream(feed, still_good, last_event_id, settings.stream_s)
 
 
 def _require(database: Database, job_id: UUID) -> None:
@@ -115,13 +124,20 @@ def _require(database: Database, job_id: UUID) -> None:
         jobs.get(session, job_id)
 
 
-def _stream(feed: Feed, last_event_id: str | None, seconds: float) -> Response:
-    """Return a feed as a response; it counts as watched while it is sent."""
+def _stream(
+    feed: Feed, still_good: StillGood, last_event_id: str | None, seconds: float
+) -> Response:
+    """Return a feed as a response; it counts as watched while it is sent.
+
+    Nothing more is sent once the key that asked for it is good no longer.
+    """
 
     async def watched() -> AsyncIterator[bytes]:
         feed.watchers += 1
         try:
             async for chunk in feed.follow(last_event_id, seconds=seconds):
+                if not await still_good():
+                    return
                 yield chunk
         finally:
             feed.watchers -= 1

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Request, Response, status
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import BoundsDep, CallerDep, DatabaseDep, PageDep, ProviderClientsDep
+from api.deps import BoundsDep, CallerDep, DatabaseDep, PageDep, ProviderClientsDep, VaultDep
 from api.rules import ADMIN, MEMBER, VIEWER
 from api.schemas.base import Page
 from api.schemas.models import (
@@ -54,15 +54,16 @@ def create_model(
     database: DatabaseDep,
     caller: CallerDep,
     bounds: BoundsDep,
+    vault: VaultDep,
     request: Request,
     response: Response,
 ) -> ModelDetail:
     """Store an endpoint and how it may be used; secrets stay where `credentials` says they are."""
-    now, spec = utc_now(), body.spec()
+    now, (spec, sealed) = utc_now(), body.spec(vault)
     admit_credentials(bounds, caller, spec.credentials)
     trusted = admit_address(bounds, caller, spec.base_url)
     with database.write.begin() as session:
-        model = models.create(session, spec, trusted=trusted, now=now)
+        model = models.create(session, spec, sealed=sealed, trusted=trusted, now=now)
         trail.note(session, "create_model", model.name, {"base_url": str(body.base_url)}, now=now)
         made = _shown(session, model)
     response.headers["Location"] = request.app.url_path_for("get_model", name=model.name)
@@ -84,13 +85,18 @@ def get_model(name: str, database: DatabaseDep) -> ModelDetail:
 
 @router.patch("/{name}", dependencies=[MEMBER], summary="Change a model", responses=problems(404))
 def change_model(
-    name: str, body: ModelChange, database: DatabaseDep, caller: CallerDep, bounds: BoundsDep
+    name: str,
+    body: ModelChange,
+    database: DatabaseDep,
+    caller: CallerDep,
+    bounds: BoundsDep,
+    vault: VaultDep,
 ) -> ModelDetail:
     """Set the fields that are sent; requests that are sent from now on go by them."""
-    given = body.given()
+    given, sealed = body.given(vault)
     trusted = None if body.base_url is None else admit_address(bounds, caller, body.base_url)
     with database.write.begin() as session:
-        model = models.change(session, name, given, trusted=trusted)
+        model = models.change(session, name, given, sealed=sealed, trusted=trusted)
         if not given.keys().isdisjoint(LEAD_SECRETS):
             admit_credentials(bounds, caller, ModelSpec.model_validate(model.spec).credentials)
         trail.note(session, "change_model", name, {"fields": sorted(given)}, now=utc_now())
@@ -115,11 +121,13 @@ def delete_model(name: str, database: DatabaseDep) -> None:
 @router.post(
     "/{name}/check", dependencies=[MEMBER], summary="Call a model once", responses=problems(404)
 )
-async def check_model(name: str, database: DatabaseDep, clients: ProviderClientsDep) -> CheckOut:
+async def check_model(
+    name: str, database: DatabaseDep, clients: ProviderClientsDep, vault: VaultDep
+) -> CheckOut:
     """Make one small call with each credential and tell what came back; it may be billed."""
     model = await run_in_threadpool(_declared, database, name)
     client = clients.of(str(model.base_url), trusted=model.trusted)
-    return CheckOut.of(name, await canary.check(client, model, now=utc_now()))
+    return CheckOut.of(name, await canary.check(client, vault, model, now=utc_now()))
 
 
 def _declared(database: Database, name: str) -> DeclaredModel:

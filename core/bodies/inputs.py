@@ -31,6 +31,9 @@ class ReportOut(BaseModel):
 class DatasetBody(DatasetSpec):
     """One version of a dataset."""
 
+    model_config = ConfigDict(extra="ignore")
+    """A service may say more than a client knows of."""
+
     version: str = Field(description="`name@digest`: stands for this version wherever one is named")
     digest: str = Field(description="SHA-256 over the spec and every sample, media included")
     samples: int
@@ -51,6 +54,9 @@ class CredentialBody(CredentialRef):
 
 class ModelBody(ModelSpec):
     """A model as it is shown; secrets never are."""
+
+    model_config = ConfigDict(extra="ignore")
+    """A service may say more than a client knows of."""
 
     credentials: tuple[CredentialBody, ...] = ()
     created_at: datetime

@@ -92,6 +92,8 @@ class Model(OfTeam, Base):
     name: Mapped[str] = mapped_column(String(64))
     spec: Mapped[dict[str, Any]]
     """The `ModelSpec`, as JSON."""
+    sealed: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """The secrets that the service keeps for it, encrypted, by their fingerprints."""
     trusted: Mapped[bool] = mapped_column(default=False)
     """Whether an operator named its address: then it is called wherever that is."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

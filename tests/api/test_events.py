@@ -349,6 +349,24 @@ def test_a_stream_lasts_no_longer_than_it_may(
     assert "end" not in {each.name for each in told}
 
 
+def test_a_stream_ends_when_its_key_is_revoked(
+    client: httpx.Client, database: Database, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.feeds.HEARTBEAT_S", 0.05)
+    made = client.post("/v1/keys", json={"name": "leaver", "role": "viewer"}).json()
+    headers = {"Authorization": f"Bearer {made['secret']}"}
+
+    with (
+        httpx.Client(base_url=client.base_url, headers=headers, timeout=LONG) as leaver,
+        opened(leaver, events_of(job)) as stream,
+    ):
+        assert stream.next().data["whole"] is True
+        assert client.delete(f"/v1/keys/{made['id']}").status_code == 204
+        answer(database, job, 0, 1)
+
+        assert stream.rest() == []
+
+
 def test_a_client_is_told_when_to_come_back_and_to_keep_nothing(
     client: httpx.Client, job: Job
 ) -> None:

@@ -368,5 +368,5 @@ class Queue(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_whatever_happens_every_sample_ends_once_and_every_total_agrees() -> None:
     run_state_machine_as_test(
-        Queue, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+        Queue, settings=settings(max_examples=30, stateful_step_count=40, deadline=None)
     )

@@ -50,6 +50,38 @@ def watch(desk: Desk) -> None:
     assert page.evaluate("window.neverReloaded")
 
 
+def find_out_why(desk: Desk, name: str) -> None:
+    """Go from the job to its run's confusion matrix, into a wrong cell, to the raw answer."""
+    page = desk.page
+    page.locator("#runs").get_by_role("link", name="local").click()
+    matrix = page.get_by_role("region", name="Confusion matrix")
+    wrong = matrix.get_by_role("link", name=re.compile(r"\d+ of (\w+) were taken for (?!\1)")).first
+    told = re.match(r"(\d+) of (\w+) were taken for (.+)", wrong.get_attribute("aria-label") or "")
+    assert told is not None
+    desk.keep(f"{name}-run")
+    wrong.click()
+    cases = page.locator("a.case")
+    expect(cases).to_have_count(int(told[1]))
+    expect(cases.first).to_contain_text(f"{told[2]} → {told[3]}")
+    cases.first.click()
+    beside = page.locator("#case")
+    expect(beside).to_contain_text("✕ wrong")
+    expect(beside.get_by_label("Raw answer")).to_contain_text("chat.completion")
+    assert beside.locator("img").evaluate(
+        "async image => (await image.decode(), image.naturalWidth)"
+    )
+    desk.keep(f"{name}-case")
+
+
+def go_back(desk: Desk) -> None:
+    """Close what is beside with the browser's own button; an address is a state."""
+    with_case = desk.page.url
+    desk.page.go_back()
+    expect(desk.page.locator("#case")).to_have_count(0)
+    desk.goto(with_case.removeprefix(desk.url))
+    expect(desk.page.locator("#case")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("width", "dark"), [(WIDE, False), (NARROW, True)], ids=["desktop", "phone-in-the-dark"]
 )
@@ -58,7 +90,9 @@ def test_the_story(browser: Browser, place: Place, width: int, dark: bool) -> No
         sign_in(desk, place)
         quote_and_submit(desk)
         watch(desk)
-        desk.keep(f"story-{width}")
+        desk.keep(f"story-{width}-job")
+        find_out_why(desk, f"story-{width}")
+        go_back(desk)
 
 
 def test_a_link_signs_in_and_signing_out_closes_the_door(browser: Browser, place: Place) -> None:
@@ -86,6 +120,23 @@ def test_without_a_mouse_a_job_is_found_and_opened(at_desk: OpenDesk) -> None:
         page.keyboard.press("Enter")
 
         expect(page).to_have_url(re.compile(r"/jobs/[0-9a-f-]{36}$"))
+
+
+def test_without_a_mouse_cases_are_walked_and_opened(at_desk: OpenDesk, place: Place) -> None:
+    run = place.job["runs"][0]["id"]
+    with at_desk() as desk:
+        page = desk.goto(f"/cases?run={run}")
+        cases = page.locator("a.case")
+        for key in "jjk":
+            page.keyboard.press(key)
+        expect(cases.nth(0)).to_be_focused()
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+
+        expect(page.locator("#case")).to_contain_text(
+            cases.nth(1).locator("div.small").inner_text()
+        )
+        expect(cases.nth(1)).to_be_focused()
 
 
 def test_the_switch_of_the_theme_holds_on_the_next_page(at_desk: OpenDesk) -> None:

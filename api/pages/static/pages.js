@@ -1,5 +1,6 @@
 // What every page does once the script is there: theme, copies, times, keys. Nothing needs it.
 import { follow } from "./live.js";
+import { openBeside } from "./cases.js";
 import { walk } from "./keys.js";
 
 const root = document.documentElement;
@@ -42,4 +43,5 @@ function dress(part) {
 
 dress(document);
 follow(dress);
+openBeside(dress);
 walk();
