@@ -9,7 +9,7 @@ from sqlalchemy import Exists, Row, Select, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from core.rules.fairness import share
-from core.rules.states import UNSENT, RequestState, Status
+from core.rules.states import ENDED, UNSENT, RequestState, Status
 from core.rules.strategy import Asked
 from core.tables import Job, Request, Run
 
@@ -170,6 +170,23 @@ def leased(row: Row[int, UUID, list[int], int, int, int, int, datetime | None]) 
     asked = Asked(len(row.sample_ids), row.failures, row.throttles, row.refusals)
     return Leased(
         row.id, row.run_id, tuple(row.sample_ids), row.attempts, asked, row.lease_expires_at
+    )
+
+
+def recall(session: Session, *, now: datetime) -> None:
+    """Make requests due that a clock which was ahead has put off: they were made after `now`.
+
+    Waits that a provider asked for are cut short with them, which costs a 429 at most.
+    """
+    session.execute(
+        update(Request)
+        .where(
+            Request.run_id.in_(select(Run.id).where(Run.status.not_in(ENDED))),
+            Request.state == RequestState.DUE,
+            Request.not_before > now,
+            Request.created_at > now,
+        )
+        .values(not_before=now)
     )
 
 
