@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from core.clock import Clock
 from core.turns import Turns
 
 SQLITE_BUSY_MS = 30_000
@@ -47,9 +48,12 @@ def words_of(away: Exception) -> str:
     return " ".join(str(away.__cause__ or away).split())
 
 
+_CLOCK = Clock()
+
+
 def utc_now() -> datetime:
     """Return the time. Only edges call this; everywhere else `now` is an argument."""
-    return datetime.now(UTC)
+    return _CLOCK.now()
 
 
 class UtcDateTime(TypeDecorator[datetime]):

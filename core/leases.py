@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from core.canaries import MODALITY, Group, may_go
 from core.rules.fairness import share
-from core.rules.states import UNSENT, RequestState, Status
+from core.rules.states import ENDED, UNSENT, RequestState, Status
 from core.rules.strategy import Asked
 from core.tables import Job, Request, Run
 
@@ -239,6 +239,23 @@ def leased(
         Asked(len(row.sample_ids), row.failures, row.throttles, row.refusals),
         row.lease_expires_at,
         is_part=row.parent_id is not None,
+    )
+
+
+def recall(session: Session, *, now: datetime) -> None:
+    """Make requests due that a clock which was ahead has put off: they were made after `now`.
+
+    Waits that a provider asked for are cut short with them, which costs a 429 at most.
+    """
+    session.execute(
+        update(Request)
+        .where(
+            Request.run_id.in_(select(Run.id).where(Run.status.not_in(ENDED))),
+            Request.state == RequestState.DUE,
+            Request.not_before > now,
+            Request.created_at > now,
+        )
+        .values(not_before=now)
     )
 
 

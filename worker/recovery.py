@@ -43,7 +43,8 @@ def recover(database: Database, folder: Path) -> int:
             whole &= _store(database, replies[start : start + GROUP])
         left.done(whole=whole)
         count += len(replies)
-        log.warning("replies of a process that is gone were stored", replies=len(replies))
+        if replies:
+            log.warning("replies of a process that is gone were stored", replies=len(replies))
     return count
 
 

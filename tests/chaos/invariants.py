@@ -1,6 +1,6 @@
 """What holds for every job, whatever happened to it: checked against the endpoint's own log."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core.db import Database
 from core.media.refs import from_json
 from core.rules.states import ENDED, Status
-from core.tables import Attempt, Job, Prediction, Request, Run, Sample
+from core.tables import Attempt, Prediction, Request, Run, Sample
 from core.vocabulary import Outcome, Result
 from gerbench.client import Client, Json
 from gerbench.endpoint.log import Entry
@@ -46,8 +46,19 @@ def check(
     `in_flight` bounds the calls that were cut off: those whose end nobody heard.
     """
     told = jobs.now(client, job)
+    check_all([told], database, log, in_flight=in_flight)
+    return told
+
+
+def check_all(
+    told: Sequence[Json], database: Database, log: Iterable[Entry], *, in_flight: int = 0
+) -> None:
+    """Compare all that is known of jobs that have ended with what the API tells of them.
+
+    No others may have sent the same bodies to the same endpoint.
+    """
     with database.read() as session:
-        facts = facts_of(session, UUID(job["id"]))
+        facts = facts_of(session, *(UUID(job["id"]) for job in told))
     entries = [entry for entry in log if entry.body]
     for run in facts.runs:
         every_sample_has_one_outcome(facts, run)
@@ -56,15 +67,15 @@ def check(
     nothing_is_left_open(facts)
     _the_log_is_in_the_database(facts, entries)
     _little_is_paid_twice(facts, entries, in_flight)
-    _the_api_tells_the_same(facts, told)
-    return told
+    for job in told:
+        _the_api_tells_the_same(facts, job)
 
 
-def facts_of(session: Session, job_id: UUID) -> Facts:
-    """Return all rows of a job."""
-    runs = session.scalars(select(Run).where(Run.job_id == job_id)).all()
+def facts_of(session: Session, *job_ids: UUID) -> Facts:
+    """Return all rows of some jobs."""
+    runs = session.scalars(select(Run).where(Run.job_id.in_(job_ids))).all()
     ids = [run.id for run in runs]
-    dataset = session.get_one(Job, job_id).dataset_id
+    datasets = {run.dataset_id for run in runs}
     return Facts(
         runs,
         {r.id: r for r in session.scalars(select(Request).where(Request.run_id.in_(ids)))},
@@ -72,7 +83,7 @@ def facts_of(session: Session, job_id: UUID) -> Facts:
         session.scalars(select(Prediction).where(Prediction.run_id.in_(ids))).all(),
         {
             sample.id: from_json(sample.media)[0].digest
-            for sample in session.scalars(select(Sample).where(Sample.dataset_id == dataset))
+            for sample in session.scalars(select(Sample).where(Sample.dataset_id.in_(datasets)))
             if sample.media
         },
     )
@@ -133,22 +144,21 @@ def _little_is_paid_twice(facts: Facts, entries: Sequence[Entry], in_flight: int
     paid = jobs.paid(entry for entry in entries if entry.body in ours)
     unknown = [a for a in facts.attempts if a.result is Result.UNKNOWN]
     assert len(unknown) <= in_flight
-    excused: defaultdict[str, int] = defaultdict(int)
+    excused = Counter(facts.images[p.sample_id] for p in facts.predictions)
     for attempt in facts.attempts:
         if attempt.result is not Result.ANSWERED:
-            for image in facts.asked(attempt):
-                excused[image] += 1
-    for image, times in paid.items():
-        assert times - len(facts.runs) <= excused[image], f"{image} was paid for {times} times"
+            excused.update(facts.asked(attempt))
+    assert paid <= excused, paid - excused
 
 
 def _the_api_tells_the_same(facts: Facts, told: Json) -> None:
+    runs = [run for run in facts.runs if str(run.job_id) == told["id"]]
     progress, cost = told["progress"], told["cost"]
     for name in ("samples", "answered", "failed", "requests", "attempts", "unknown_attempts"):
-        assert progress[name] == sum(getattr(run, name) for run in facts.runs), name
+        assert progress[name] == sum(getattr(run, name) for run in runs), name
     ended = sum(progress[outcome.value] for outcome in Outcome)
     assert progress["pending"] == progress["samples"] - ended
-    assert cost["usd"] is None or round(cost["usd"] * 1e9) == sum(r.cost_nano for r in facts.runs)
+    assert cost["usd"] is None or round(cost["usd"] * 1e9) == sum(r.cost_nano for r in runs)
     assert cost["lost_usd"] is None or (
-        round(cost["lost_usd"] * 1e9) == sum(r.lost_nano for r in facts.runs)
+        round(cost["lost_usd"] * 1e9) == sum(r.lost_nano for r in runs)
     )
