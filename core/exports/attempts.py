@@ -64,7 +64,13 @@ def _line(attempt: Attempt) -> dict[str, Any]:
     body, encoding = _body(attempt.body)
     cost = None if attempt.cost_nano is None else dollars(attempt.cost_nano)
     own = {name: getattr(attempt, name) for name in FIELDS}
-    return {**own, "cost_usd": cost, "body": body, "body_encoding": encoding}
+    return {
+        **own,
+        "cost_usd": cost,
+        "reserved_usd": dollars(attempt.reserved_nano),
+        "body": body,
+        "body_encoding": encoding,
+    }
 
 
 def _body(body: bytes | None) -> tuple[str | None, str | None]:
