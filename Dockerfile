@@ -32,7 +32,7 @@ RUN /tools/bin/python -c "import setuptools.build_meta as b; print(b.build_wheel
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --home-dir /data gerbench \
-    && install -d -o gerbench -g gerbench -m 0700 /data /media
+    && install -d -o gerbench -g gerbench -m 0700 /data /data/spool /media
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

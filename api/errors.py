@@ -6,13 +6,14 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from fastapi import FastAPI, Request, status
+from fastapi import FastAPI, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
+from api.etags import KEEP, NotModified
 from api.schemas.problem import PROBLEM_JSON
 from core.errors import (
     Conflict,
@@ -90,6 +91,11 @@ def domain_problem(error: DomainError) -> ProblemResponse:
 
 def install(app: FastAPI) -> None:
     """Add the handlers to an application."""
+
+    @app.exception_handler(NotModified)
+    async def on_not_modified(request: Request, _: NotModified) -> Response:
+        headers = {"ETag": request.state.etag, "Cache-Control": KEEP}
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
 
     @app.exception_handler(DomainError)
     async def on_domain_error(_: Request, error: DomainError) -> ProblemResponse:

@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import Annotated, Generic, TypeVar
 
 import structlog
-from fastapi import BackgroundTasks, Depends
+from fastapi import BackgroundTasks, Depends, Request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from api.deps import DatabaseDep
+from api.etags import unless_known
 from api.schemas.analyses import SelectionQuery
 from core.analyses import kept
 from core.analyses.figures import Analysis
@@ -44,10 +45,12 @@ class Asked:
         database: DatabaseDep,
         query: Annotated[SelectionQuery, Depends()],
         background: BackgroundTasks,
+        request: Request,
     ) -> None:
         self._database = database
         self._selection = query.selection
         self._background = background
+        self._request = request
 
     def answer(
         self,
@@ -63,6 +66,8 @@ class Asked:
         """
         with self._database.read() as session:
             key = kept.key_of(session, self._selection, name, arguments)
+            if key is not None:
+                unless_known(self._request, key)
             body = None if key is None else kept.find(session, key)
             if body is not None:
                 return Answer(kind, body)

@@ -1,50 +1,94 @@
 """The application."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
+import structlog
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from api import errors, openapi
-from api.deps import authenticate
+from api import errors, openapi, rules
+from api.etags import Etags
+from api.feeds import Feeds
 from api.guard import Guard
+from api.keyring import Keyring
+from api.pages import analyses as analysis_pages
+from api.pages import assets, inputs, signing_in
+from api.pages import cases as case_pages
+from api.pages import jobs as job_pages
+from api.pages import runs as run_pages
 from api.routes import (
     analyses,
     attempts,
+    audit,
     audits,
     datasets,
     docs,
+    events,
+    exports,
     health,
     jobs,
     metrics,
     models,
     runs,
+    scrape,
     specs,
     templates,
 )
+from api.routes import (
+    keys as key_routes,
+)
+from api.routes import (
+    teams as team_routes,
+)
 from api.schemas.problem import problems
-from core import __version__, keys, logs
+from api.scrape import Scrape
+from core import __version__, keys, logs, teams
 from core.db import Database, utc_now
-from core.providers.client import ProviderClient
+from core.providers.client import ProviderClients
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
+from core.vault import Vault
 
-OPEN = (health.router, docs.router)
+OPEN = (health.router, docs.router, assets.router, signing_in.router)
+PAGES = (
+    job_pages.router,
+    run_pages.router,
+    case_pages.router,
+    analysis_pages.router,
+    inputs.router,
+)
+"""For people who are signed in; beside each page stands who may open it."""
+SCRAPED = scrape.router
+"""At the root, where scrapers look; for operators and holders of a key of its own."""
+
 CLOSED = (
     datasets.router,
     specs.router,
     models.router,
     templates.router,
     jobs.router,
+    events.router,
+    exports.router,
     runs.router,
     audits.router,
     attempts.router,
     metrics.router,
     analyses.router,
+    key_routes.router,
+    team_routes.router,
+    audit.router,
 )
-"""Under /v1, for holders of a key."""
+"""Under /v1, for holders of a key; beside each route stands who may call it."""
+
+USES_S = 60.0
+"""Between writes of when keys were last used."""
+
+log = structlog.get_logger(__name__)
 
 
 def create_app(
@@ -68,19 +112,30 @@ def create_app(
     )
     app.state.settings = settings or get_settings()
     app.state.nudge = nudge
+    app.state.vault = Vault.of(app.state.settings)
+    app.state.scrape = Scrape()
     app.add_middleware(Guard)
+    app.add_middleware(Etags)
     errors.install(app)
     openapi.install(app)
-    for router in OPEN:
+    for router in (*OPEN, SCRAPED):
         app.include_router(router)
+    closed = [Depends(rules.refuse_without_rule)]
+    for router in PAGES:
+        app.include_router(router, dependencies=closed)
     for router in CLOSED:
         app.include_router(
             router,
             prefix="/v1",
-            dependencies=[Depends(authenticate)],
-            responses=problems(400, 401, 413, 415, 422),
+            dependencies=closed,
+            responses=problems(400, 401, 403, 413, 415, 422),
         )
     return app
+
+
+def end_streams(app: FastAPI) -> None:
+    """End every live stream of an application that runs; from any thread, ahead of its server."""
+    cast("Feeds", app.state.feeds).stop()
 
 
 def _name(route: APIRoute) -> str:
@@ -92,15 +147,38 @@ def _name(route: APIRoute) -> str:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     logs.configure()
-    database, client = Database.at(settings.database), ProviderClient()
+    database, feeds = Database.at(settings.database), Feeds()
+    clients = ProviderClients(settings.private_networks)
     try:
         await run_in_threadpool(_prepare, database, settings)
         app.state.database = database
-        app.state.provider_client = client
-        yield
+        app.state.provider_clients = clients
+        app.state.feeds = feeds
+        app.state.keyring = keyring = Keyring(database)
+        async with asyncio.TaskGroup() as background:
+            writing = background.create_task(_keep_writing_uses(keyring))
+            yield
+            writing.cancel()
+        await run_in_threadpool(_write_uses, keyring)
     finally:
-        await client.aclose()
+        await feeds.aclose()
+        await clients.aclose()
         database.close()
+
+
+async def _keep_writing_uses(keyring: Keyring) -> None:
+    """Write when keys were last used, once a minute, for as long as the application runs."""
+    while True:
+        await asyncio.sleep(USES_S)
+        await run_in_threadpool(_write_uses, keyring)
+
+
+def _write_uses(keyring: Keyring) -> None:
+    """Write when keys were last used; a database that does not answer costs these, no more."""
+    try:
+        keyring.write_uses()
+    except SQLAlchemyError as error:
+        log.warning("key_uses_not_written", reason=type(error).__name__)
 
 
 def _prepare(database: Database, settings: Settings) -> None:
@@ -109,6 +187,8 @@ def _prepare(database: Database, settings: Settings) -> None:
     if settings.admin_key is None:
         keys.ensure_admin_key(database, settings.data, now=now)
     with database.write.begin() as session:
+        teams.ensure_default(session)
         if settings.admin_key is not None:
             keys.register(session, keys.ADMIN, settings.admin_key.get_secret_value(), now=now)
         install_builtin(session, now=now)
+        teams.ensure_default(session)

@@ -6,9 +6,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.schemas.datasets import DatasetImport
+from api.schemas.events import EndEvent, JobEvent, JobsEvent
 from api.schemas.problem import Problem
 
-UNSEEN = (Problem, DatasetImport)
+UNSEEN = (Problem, DatasetImport, JobEvent, JobsEvent, EndEvent)
 """Schemas that routes name without FastAPI seeing them."""
 
 DESCRIPTION = """
@@ -26,6 +27,7 @@ TAGS = [
     {"name": "jobs", "description": "Submissions; each expands into runs."},
     {"name": "runs", "description": "One pass of one model under one condition; and its metrics."},
     {"name": "analyses", "description": "What a selection of runs says together."},
+    {"name": "access", "description": "Keys, teams, and who did what."},
     {"name": "health", "description": "Open to everyone."},
 ]
 
@@ -49,9 +51,19 @@ def _document(app: FastAPI) -> dict[str, Any]:
         tags=app.openapi_tags,
         routes=app.routes,
     )
+    _tell_of_tags(document)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for model in UNSEEN:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(schema.pop("$defs"))
+        schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
     return document
+
+
+def _tell_of_tags(document: dict[str, Any]) -> None:
+    """Say of every GET under /v1 that it may be conditional (`api.etags`)."""
+    for path, item in document["paths"].items():
+        if path.startswith("/v1/") and "get" in item:
+            item["get"]["responses"]["304"] = {
+                "description": "`If-None-Match` names the `ETag` of this answer: nothing is new"
+            }

@@ -20,7 +20,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from api.main import create_app
-from core import closing
+from core import closing, teams
 from core.db import Base, Database, utc_now
 from core.keys import ADMIN_FILE
 from core.rules.profiles import Profile
@@ -38,6 +38,7 @@ from core.tables import (
     Sample,
     Template,
 )
+from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Cause, Modality, Outcome, Task
 
 NAMES = (
@@ -69,11 +70,13 @@ CHUNK = 20_000
 def fill(session: Session, samples: int) -> None:
     """Store a dataset, a model, and ten runs with all of their predictions and scores."""
     now = utc_now()
+    teams.ensure_default(session)
     spec = DatasetSpec(
         name="faces", task=Task.DYNAMIC_FACIAL_EMOTION, modality=Modality.VIDEO, labels=LABELS
     )
     fer = ModelSpec.model_validate({"name": "fer", "base_url": "http://x.test", "model": "fer"})
     dataset = Dataset(
+        team_id=DEFAULT_ID,
         name=spec.name,
         digest="0" * 64,
         task=spec.task,
@@ -82,13 +85,18 @@ def fill(session: Session, samples: int) -> None:
         sample_count=samples,
         profile=Profile(samples, 0, ()).to_json(),
     )
-    model = Model(name="fer", spec=fer.model_dump(mode="json"))
+    model = Model(team_id=DEFAULT_ID, name="fer", spec=fer.model_dump(mode="json"))
     template = Template(
-        task=spec.task, modality=spec.modality, name="default", version=1, text="{labels}"
+        team_id=DEFAULT_ID,
+        task=spec.task,
+        modality=spec.modality,
+        name="default",
+        version=1,
+        text="{labels}",
     )
     session.add_all([dataset, model, template])
     session.flush()
-    job = Job(dataset_id=dataset.id, submission={"tags": {}}, quote={})
+    job = Job(team_id=DEFAULT_ID, dataset_id=dataset.id, submission={"tags": {}}, quote={})
     session.add(job)
     session.flush()
     rng = np.random.default_rng(0)
@@ -107,6 +115,7 @@ def fill(session: Session, samples: int) -> None:
         changed = dict(changes)
         size = changed.pop("batch_size", BATCH)
         run = Run(
+            team_id=DEFAULT_ID,
             id=uuid4(),
             job_id=job.id,
             dataset_id=dataset.id,

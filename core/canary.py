@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from core import credentials
+from core.models import DeclaredModel
 from core.providers.adapters import adapter_for
 from core.providers.client import ProviderClient
 from core.rules.money import cost_nano
 from core.rules.pictures import Prompt
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import ModelSpec
+from core.vault import Vault
 from core.vocabulary import Detail, Result
 
 QUESTION = "This is a connection check. Answer with the single word: ready"
@@ -34,13 +35,15 @@ class Check:
         return self.reading.result in REACHED
 
 
-async def check(client: ProviderClient, model: ModelSpec, *, now: datetime) -> list[Check]:
+async def check(
+    client: ProviderClient, vault: Vault, model: DeclaredModel, *, now: datetime
+) -> list[Check]:
     """Call a model once with each of its credentials; such a call is small but not free.
 
     It is no attempt of any run and asks for no room under the limits. Raises MissingCredential
     before anything is sent.
     """
-    secrets = {ref.key: credentials.resolve(ref) for ref in model.credentials}
+    secrets = {ref.key: vault.resolve(ref, model.sealed) for ref in model.credentials}
     small = model.model_copy(update={"max_tokens": min(MAX_TOKENS, model.max_tokens)})
     return [
         await _call(client, small, key, secrets.get(key), now=now) for key in model.credential_keys

@@ -1,4 +1,4 @@
-"""Secrets of providers: read where they lie at the moment they are used, and kept nowhere."""
+"""Secrets of providers in variables and files: read at the moment they are used."""
 
 import os
 from pathlib import Path

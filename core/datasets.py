@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core import builtin, paging
+from core.access import team_of
 from core.errors import InvalidDataset, InvalidInput, NotFound
 from core.imports.archive import ArchiveLimits
 from core.imports.checking import stage
@@ -52,7 +53,7 @@ def import_dataset(
         spec = complete(draft, layout, report)
         stage(layout, spec, store, staging, report)
         refuse_faulty(report, skip_faulty=skip_faulty)
-        dataset, report.new = write(session, spec, staging, now)
+        dataset, report.new = write(session, spec, staging, now, team_id=team_of(session))
     return dataset, report
 
 
@@ -60,24 +61,27 @@ def get(session: Session, reference: str) -> Dataset:
     """Return the version `name@digest`, of whose digest a beginning is enough, or the newest.
 
     By name alone, a version that jobs can run over comes before those of published predictions.
+    A team and everyone may have the same version: then the team's own is meant.
     """
     name, _, digest = reference.partition("@")
     found = session.scalars(
         select(Dataset)
         .where(Dataset.name == name, Dataset.digest.startswith(digest.lower(), autoescape=True))
-        .order_by(Dataset.published, Dataset.imported_at.desc(), Dataset.id)
-        .limit(2)
+        .order_by(
+            Dataset.published, Dataset.team_id.is_(None), Dataset.imported_at.desc(), Dataset.id
+        )
+        .limit(3)
     ).all()
     if not found:
         raise NotFound(_what_exists(session, reference, name))
-    if digest and len(found) > 1:
+    if digest and len({version.digest for version in found}) > 1:
         raise InvalidInput(f"several versions of {name} begin with {digest}: give more digits")
     return found[0]
 
 
 def page(session: Session, *, after: paging.Key | None, limit: int) -> paging.Slice[Dataset]:
     """Return a page of the versions there are, by name and digest."""
-    order = [Dataset.name, Dataset.digest]
+    order = [Dataset.name, Dataset.digest, Dataset.id]
     return paging.fetch(session, select(Dataset), order, after=after, limit=limit)
 
 
@@ -126,15 +130,23 @@ def write(
     staging: Staging,
     now: datetime,
     *,
+    team_id: UUID | None,
     published: bool = False,
 ) -> tuple[Dataset, bool]:
-    """Insert a version with its samples, or mark the one that is there as imported again."""
+    """Insert a version with its samples, or mark the one that is there as imported again.
+
+    `team_id` is whose it is; None: everyone's, which whoever imports published labels finds too.
+    """
     digest = staging.digest(spec)
     labelled, numbered = staging.counts()
-    known = _known(session, spec.name, digest)
+    mine = Dataset.team_id.is_not_distinct_from(team_id)
+    if published:
+        mine |= Dataset.team_id.is_(None)
+    known = _known(session, mine, spec.name, digest)
     if known is None:
         dataset = Dataset(
             id=uuid4(),
+            team_id=team_id,
             name=spec.name,
             digest=digest,
             task=spec.task,
@@ -150,18 +162,25 @@ def write(
                 session.add(dataset)
         except IntegrityError:
             # Another import of the same content was faster.
-            known = _known(session, spec.name, digest)
+            known = _known(session, mine, spec.name, digest)
             if known is None:
                 raise
         else:
             _insert(session, dataset.id, staging)
             return dataset, True
-    known.imported_at = now
+    if known.team_id == team_id:
+        known.imported_at = now
     return known, False
 
 
-def _known(session: Session, name: str, digest: str) -> Dataset | None:
-    return session.scalar(select(Dataset).where(Dataset.name == name, Dataset.digest == digest))
+def _known(session: Session, mine: ColumnElement[bool], name: str, digest: str) -> Dataset | None:
+    """Return this very version; of a team's own and everyone's, the team's own."""
+    return session.scalar(
+        select(Dataset)
+        .where(mine, Dataset.name == name, Dataset.digest == digest)
+        .order_by(Dataset.team_id.is_(None))
+        .limit(1)
+    )
 
 
 def _insert(session: Session, dataset_id: UUID, staging: Staging) -> None:

@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from core.clock import Clock
 from core.turns import Turns
 
 SQLITE_BUSY_MS = 30_000
@@ -47,9 +48,12 @@ def words_of(away: Exception) -> str:
     return " ".join(str(away.__cause__ or away).split())
 
 
+_CLOCK = Clock()
+
+
 def utc_now() -> datetime:
     """Return the time. Only edges call this; everywhere else `now` is an argument."""
-    return datetime.now(UTC)
+    return _CLOCK.now()
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -180,12 +184,17 @@ _TURNS: WeakValueDictionary[str, Turns] = WeakValueDictionary()
 class Database:
     """The sessions of a process: `read()` for queries, `write()` for everything else."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        kind: type[Session] = Session,
+        info: dict[Any, Any] | None = None,
+    ) -> None:
         self.engine = engine
-        self.read = sessionmaker(engine, expire_on_commit=False)
+        self.read = sessionmaker(engine, class_=kind, expire_on_commit=False, info=info)
         """Sessions whose transaction only reads."""
         self.write: sessionmaker[Session] = sessionmaker(
-            engine.execution_options(writes=True), expire_on_commit=False
+            engine.execution_options(writes=True), class_=kind, expire_on_commit=False, info=info
         )
         """Sessions whose transaction writes: use as `with database.write.begin() as session:`."""
 

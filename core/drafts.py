@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.orm import Session
 
 from core import datasets, models, quotes, runs, templates
+from core.access import team_of
 from core.errors import InvalidInput
 from core.rules.batches import check_dispatch
 from core.rules.specs import Condition, DatasetSpec, ModelSpec
@@ -42,6 +43,7 @@ def draft(session: Session, submission: Submission, *, now: datetime) -> tuple[J
         )
     job = Job(
         id=uuid4(),
+        team_id=team_of(session),
         dataset_id=dataset.id,
         submission=submission.model_dump(mode="json"),
         priority=submission.priority,
@@ -58,6 +60,7 @@ def _runs(session: Session, job: Job, dataset: Dataset, submission: Submission) 
     kinds, pool = _kinds(session, dataset, submission), _pool(session, dataset, submission)
     return [
         Run(
+            team_id=job.team_id,
             job_id=job.id,
             dataset_id=dataset.id,
             model_id=kind.model_id,

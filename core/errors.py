@@ -105,6 +105,6 @@ class MissingCredential(DomainError):
 
 
 class NotReady(DomainError):
-    """The database or the broker does not answer."""
+    """The database does not answer, or a part of the service did not start."""
 
     code = "not_ready"

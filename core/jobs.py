@@ -1,21 +1,23 @@
 """Jobs: submitted, listed, paused, resumed, cancelled, retried."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core import runs
+from core import budgets, canaries, runs
 from core.drafts import draft
 from core.errors import KeyReused, NotFound
 from core.paging import Key, Slice, fetch
 from core.rules.quotes import Quote
 from core.rules.states import ENDED, Status, combine
 from core.rules.submissions import Submission
-from core.tables import Job, Run
+from core.tables import Dataset, Job, Model, Run
 
 
 def submit(
@@ -30,6 +32,7 @@ def submit(
         return _same(earlier, body)
     job, made = draft(session, submission, now=now)
     job.idempotency_key = idempotency_key
+    budgets.assign(session, job, made, submission)
     try:
         with session.begin_nested():
             session.add(job)
@@ -74,11 +77,28 @@ def get(session: Session, job_id: UUID) -> Job:
     return job
 
 
-def page(session: Session, *, status: Status | None, after: Key | None, limit: int) -> Slice[Job]:
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs are wanted; what is None lets everything pass."""
+
+    status: Status | None = None
+    dataset: str | None = None
+    """By name, of whatever version."""
+    model: str | None = None
+    """One of its models."""
+
+
+def page(session: Session, wanted: JobFilter, *, after: Key | None, limit: int) -> Slice[Job]:
     """Return a page of the jobs, the latest first."""
     query = select(Job)
-    if status is not None:
-        query = query.where(Job.status == status)
+    if wanted.status is not None:
+        query = query.where(Job.status == wanted.status)
+    if wanted.dataset is not None:
+        of_dataset = select(Dataset.id).where(Dataset.name == wanted.dataset)
+        query = query.where(Job.dataset_id.in_(of_dataset))
+    if wanted.model is not None:
+        of_model = select(Run.job_id).join(Model).where(Model.name == wanted.model)
+        query = query.where(Job.id.in_(of_model))
     order = (Job.created_at, Job.id)
     return fetch(session, query, order, after=after, limit=limit, newest_first=True)
 
@@ -104,6 +124,14 @@ def pause(session: Session, job_id: UUID, *, now: datetime) -> Job:
 def resume(session: Session, job_id: UUID, *, now: datetime) -> Job:
     """Go on with what is paused. Raises IllegalMove when nothing is."""
     return _move(session, job_id, Status.RUNNING, None, now)
+
+
+def set_budget(session: Session, job_id: UUID, changed: Mapping[str, Any]) -> Job:
+    """Change what a job may spend. Raises NotFound, or as `budgets.change` does."""
+    job = lock(session, job_id)
+    budgets.change(session, job, runs_of(session, [job.id]), changed)
+    session.flush()
+    return job
 
 
 def retry(session: Session, job_id: UUID, *, now: datetime) -> Job:
@@ -166,8 +194,16 @@ def follow(session: Session, job_id: UUID, *, now: datetime) -> None:
 
 
 def stop(session: Session, run_id: UUID, reason: str, *, now: datetime) -> None:
-    """Pause a run for a reason that only a person can remove."""
+    """Pause a run, and those that wait for its canary, for what only a person can remove."""
     job_id = owner(runs.get(session, run_id))
     lock(session, job_id)
-    if runs.move(session, run_id, Status.PAUSED, reason=reason, now=now):
+    stopping = [run_id, *canaries.stopped_with(session, run_id)]
+    moved = [runs.move(session, run, Status.PAUSED, reason=reason, now=now) for run in stopping]
+    if any(moved):
         follow(session, job_id, now=now)
+
+
+def canary_passed(session: Session, run_id: UUID, *, now: datetime) -> None:
+    """Let the calls go of a run whose canary has passed, and of those that waited for it."""
+    lock(session, owner(runs.get(session, run_id)))
+    canaries.passed(session, run_id, now=now)

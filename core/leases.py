@@ -1,15 +1,28 @@
 """The queue: due requests leased by a worker, by priority and in fair shares."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Exists, Row, Select, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    Row,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
+from core.canaries import MODALITY, Group, may_go
 from core.rules.fairness import share
-from core.rules.states import UNSENT, RequestState, Status
+from core.rules.states import ENDED, UNSENT, RequestState, Status
 from core.rules.strategy import Asked
 from core.tables import Job, Request, Run
 
@@ -28,13 +41,25 @@ class Leased:
     asked: Asked
     expires_at: datetime | None = None
     """When the lease ends; it tells one lease of a request from the next by the same worker."""
+    is_part: bool = False
+    """Split off from a larger one."""
+    canary: bool = False
+    """The first call of its job to its model, which all others wait for."""
+
+
+class DueRun(NamedTuple):
+    """A run that has a request to send now."""
+
+    id: UUID
+    priority: int
+    group: Group
+    opened: bool
+    """Whether its canary has passed."""
 
 
 def models_due(session: Session, *, now: datetime) -> list[UUID]:
     """Return the models that have a request to send now."""
-    found = session.scalars(
-        select(Run.model_id).where(Run.status == Status.RUNNING, _has_due(now)).distinct()
-    )
+    found = session.scalars(select(Run.model_id).where(_moves(now), _has_due(now)).distinct())
     return [model_id for model_id in found if model_id is not None]
 
 
@@ -49,52 +74,76 @@ def lease(
 ) -> list[Leased]:
     """Take up to `slots` due requests of a model: priority first, then a fair share to each job.
 
+    Of runs whose canary has not passed, only that: one request, of those for a batch, too.
+
     Two workers that lease at once never get the same request: PostgreSQL skips rows that
     another holds, SQLite has one writer.
     """
     taken: list[Leased] = []
+    canaries: set[int] = set()
     for jobs in _by_priority(_due_runs(session, model_id, now)):
         if len(taken) >= slots:
             break
-        ids = _fair(session, jobs, slots - len(taken), now)
+        ids = _fair(session, jobs, slots - len(taken), canaries, now)
         taken += _take(session, ids, owner=owner, now=now, until=now + lasts)
-    return taken
+    return [replace(request, canary=request.id in canaries) for request in taken]
 
 
-def _has_due(now: datetime) -> Exists:
-    """Return the condition that a run has a request to send now."""
+def _moves(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that requests of a run may be leased now."""
+    rested = or_(Run.rests_until.is_(None), Run.rests_until <= now)
+    return and_(Run.status == Status.RUNNING, rested)
+
+
+def _has_due(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a run has a request to send now.
+
+    One that waits for a batch may be the canary.
+    """
+    canary = and_(Run.canary_passed_at.is_(None), _has(RequestState.WAITING, now))
+    return or_(_has(RequestState.DUE, now), canary)
+
+
+def _has(state: RequestState, now: datetime) -> Exists:
+    """Return the condition that a run has a request in a state whose time has come."""
     return exists().where(
-        Request.run_id == Run.id,
-        Request.state == RequestState.DUE,
-        Request.not_before <= now,
+        Request.run_id == Run.id, Request.state == state, Request.not_before <= now
     )
 
 
-def _due_runs(session: Session, model_id: UUID, now: datetime) -> Sequence[Row[UUID, UUID, int]]:
-    """Return run, job and priority of what can be sent, most urgent and oldest first."""
-    return session.execute(
-        select(Run.id, Job.id, Job.priority)
+def _due_runs(session: Session, model_id: UUID, now: datetime) -> list[DueRun]:
+    """Return what can be sent, most urgent and oldest first."""
+    rows = session.execute(
+        select(Run.id, Job.priority, Job.id, MODALITY, Run.canary_passed_at)
         .join(Job, Job.id == Run.job_id)
-        .where(Run.model_id == model_id, Run.status == Status.RUNNING, _has_due(now))
+        .where(Run.model_id == model_id, _moves(now), _has_due(now))
         .order_by(Job.priority.desc(), Job.created_at, Run.job_id, Run.position)
-    ).all()
+    )
+    return [
+        DueRun(run, priority, Group(job, model_id, modality), passed_at is not None)
+        for run, priority, job, modality, passed_at in rows
+    ]
 
 
-def _by_priority(
-    rows: Sequence[Row[UUID, UUID, int]],
-) -> list[dict[UUID, list[UUID]]]:
+def _by_priority(due: Iterable[DueRun]) -> list[dict[UUID, list[DueRun]]]:
     """Return the runs of each job, the jobs of one priority together."""
-    levels: dict[int, dict[UUID, list[UUID]]] = {}
-    for run_id, job_id, priority in rows:
-        levels.setdefault(priority, {}).setdefault(job_id, []).append(run_id)
+    levels: dict[int, dict[UUID, list[DueRun]]] = {}
+    for run in due:
+        levels.setdefault(run.priority, {}).setdefault(run.group.job_id, []).append(run)
     return list(levels.values())
 
 
-def _fair(session: Session, jobs: dict[UUID, list[UUID]], slots: int, now: datetime) -> list[int]:
+def _fair(
+    session: Session,
+    jobs: dict[UUID, list[DueRun]],
+    slots: int,
+    canaries: set[int],
+    now: datetime,
+) -> list[int]:
     """Return the requests to take, so that every job has as many under way as the next."""
     under_way = _under_way(session, list(jobs))
     nearest = sorted(jobs, key=lambda job: under_way.get(job, 0))[:CANDIDATE_JOBS]
-    waiting = {job: _candidates(session, jobs[job], slots, now) for job in nearest}
+    waiting = {job: _candidates(session, jobs[job], slots, canaries, now) for job in nearest}
     shares = share(
         slots,
         {job: len(ids) for job, ids in waiting.items()},
@@ -109,30 +158,47 @@ def _under_way(session: Session, jobs: Sequence[UUID]) -> dict[UUID, int]:
         select(Job.id, func.count())
         .join(Run, Run.job_id == Job.id)
         .join(Request, Request.run_id == Run.id)
-        .where(Job.id.in_(jobs), Request.state == RequestState.LEASED)
+        .where(
+            Job.id.in_(jobs),
+            Request.state == RequestState.LEASED,
+            # Always so, and it tells which index to look in: that of the leases.
+            Request.lease_expires_at.is_not(None),
+        )
         .group_by(Job.id)
     )
     return {job: count for job, count in rows}  # noqa: C416 - a Row is not a pair to dict()
 
 
-def _candidates(session: Session, runs: Sequence[UUID], slots: int, now: datetime) -> list[int]:
-    """Return due requests of a job, its earlier runs first, and hold them."""
+def _candidates(
+    session: Session, due: Sequence[DueRun], slots: int, canaries: set[int], now: datetime
+) -> list[int]:
+    """Return due requests of a job, its earlier runs first, and hold them; note the canaries."""
     found: list[int] = []
-    for run in runs:
+    looked: set[Group] = set()
+    for run in due:
         if len(found) >= slots:
             break
-        found += session.scalars(
-            select(Request.id)
-            .where(
-                Request.run_id == run,
-                Request.state == RequestState.DUE,
-                Request.not_before <= now,
-            )
-            .order_by(Request.not_before, Request.id)
-            .limit(slots - len(found))
-            .with_for_update(skip_locked=True)
-        )
+        if run.opened:
+            found += _due_requests(session, run, slots - len(found), now)
+        elif run.group not in looked:
+            looked.add(run.group)
+            if may_go(session, run.group):
+                canary = _due_requests(session, run, 1, now)
+                canaries.update(canary)
+                found += canary
     return found
+
+
+def _due_requests(session: Session, run: DueRun, slots: int, now: datetime) -> Sequence[int]:
+    """Return due requests of a run, and hold them."""
+    due = Request.state == RequestState.DUE if run.opened else Request.state.in_(UNSENT)
+    return session.scalars(
+        select(Request.id)
+        .where(Request.run_id == run.id, due, Request.not_before <= now)
+        .order_by(Request.not_before, Request.id)
+        .limit(slots)
+        .with_for_update(skip_locked=True)
+    ).all()
 
 
 def _take(
@@ -141,7 +207,7 @@ def _take(
     """Lease those of `ids` that are still due."""
     rows = session.execute(
         update(Request)
-        .where(Request.id.in_(ids), Request.state == RequestState.DUE, Request.not_before <= now)
+        .where(Request.id.in_(ids), Request.state.in_(UNSENT), Request.not_before <= now)
         .values(state=RequestState.LEASED, lease_owner=owner, lease_expires_at=until)
         .returning(*LEASED_COLUMNS)
     ).all()
@@ -157,14 +223,39 @@ LEASED_COLUMNS = (
     Request.throttles,
     Request.refusals,
     Request.lease_expires_at,
+    Request.parent_id,
 )
 
 
-def leased(row: Row[int, UUID, list[int], int, int, int, int, datetime | None]) -> Leased:
+def leased(
+    row: Row[int, UUID, list[int], int, int, int, int, datetime | None, int | None],
+) -> Leased:
     """Return a row of LEASED_COLUMNS as a request in hand."""
-    asked = Asked(len(row.sample_ids), row.failures, row.throttles, row.refusals)
     return Leased(
-        row.id, row.run_id, tuple(row.sample_ids), row.attempts, asked, row.lease_expires_at
+        row.id,
+        row.run_id,
+        tuple(row.sample_ids),
+        row.attempts,
+        Asked(len(row.sample_ids), row.failures, row.throttles, row.refusals),
+        row.lease_expires_at,
+        is_part=row.parent_id is not None,
+    )
+
+
+def recall(session: Session, *, now: datetime) -> None:
+    """Make requests due that a clock which was ahead has put off: they were made after `now`.
+
+    Waits that a provider asked for are cut short with them, which costs a 429 at most.
+    """
+    session.execute(
+        update(Request)
+        .where(
+            Request.run_id.in_(select(Run.id).where(Run.status.not_in(ENDED))),
+            Request.state == RequestState.DUE,
+            Request.not_before > now,
+            Request.created_at > now,
+        )
+        .values(not_before=now)
     )
 
 

@@ -1,8 +1,27 @@
 """How this process logs: lines on standard error, without the values of variables."""
 
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
+
+
+class Lenient:
+    """A stream whose faults end no work: on a full disk a line of the log is lost, and no more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write a text, if that can be."""
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Write what is buffered, if that can be."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def configure() -> None:
@@ -16,6 +35,6 @@ def configure() -> None:
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
             ),
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", Lenient(sys.stderr))),
         cache_logger_on_first_use=False,
     )

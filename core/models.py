@@ -5,21 +5,50 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core import paging
+from core.access import team_of
 from core.errors import Conflict, InvalidInput, NotFound
 from core.rules.specs import ModelSpec
 from core.rules.states import ENDED, Status
 from core.tables import Model, Run
 
 
-def create(session: Session, spec: ModelSpec, *, now: datetime) -> Model:
-    """Store a model under a name that no model in use has."""
-    model = Model(name=spec.name, spec=spec.model_dump(mode="json"), created_at=now)
+class DeclaredModel(ModelSpec):
+    """A model as it is stored: what was declared, and by whom as far as calls depend on it."""
+
+    trusted: bool = False
+    """Whether it is called wherever its address is."""
+    sealed: dict[str, str] = Field(default_factory=dict, repr=False)
+    """The secrets that are kept for it, encrypted, by their fingerprints."""
+
+    @classmethod
+    def of(cls, model: Model) -> "DeclaredModel":
+        """Return a model as it is declared now."""
+        return cls.model_validate({**model.spec, "trusted": model.trusted, "sealed": model.sealed})
+
+
+def create(
+    session: Session,
+    spec: ModelSpec,
+    *,
+    sealed: Mapping[str, str] | None = None,
+    trusted: bool = False,
+    now: datetime,
+) -> Model:
+    """Store a model under a name that no model in use has; `sealed` are the secrets to keep."""
+    model = Model(
+        team_id=team_of(session),
+        name=spec.name,
+        spec=spec.model_dump(mode="json"),
+        sealed=_kept(spec, sealed or {}),
+        trusted=trusted,
+        created_at=now,
+    )
     try:
         with session.begin_nested():
             session.add(model)
@@ -40,9 +69,9 @@ def get(session: Session, name: str, *, for_update: bool = False) -> Model:
     return model
 
 
-def spec(session: Session, model_id: UUID) -> ModelSpec:
+def declared(session: Session, model_id: UUID) -> DeclaredModel:
     """Return a model as it is declared now, in use or not."""
-    return ModelSpec.model_validate(session.get_one(Model, model_id).spec)
+    return DeclaredModel.of(session.get_one(Model, model_id))
 
 
 def running(session: Session, model_id: UUID) -> Sequence[UUID]:
@@ -58,8 +87,19 @@ def page(session: Session, *, after: paging.Key | None, limit: int) -> paging.Sl
     return paging.fetch(session, query, [Model.name], after=after, limit=limit)
 
 
-def change(session: Session, name: str, changes: Mapping[str, Any]) -> Model:
-    """Set the given fields, those within objects one by one, and leave the others as they are."""
+def change(
+    session: Session,
+    name: str,
+    changes: Mapping[str, Any],
+    *,
+    sealed: Mapping[str, str] | None = None,
+    trusted: bool | None = None,
+) -> Model:
+    """Set the given fields, those within objects one by one, and leave the others as they are.
+
+    `sealed` are secrets to keep that are new. Those that are kept already never go to another
+    address: they were given for this one. `trusted` tells of a new address.
+    """
     model = get(session, name, for_update=True)
     try:
         changed = ModelSpec.model_validate(_changed(model.spec, changes))
@@ -72,6 +112,10 @@ def change(session: Session, name: str, changes: Mapping[str, Any]) -> Model:
         raise InvalidInput(
             f"the changed model would not be valid: {reasons}", errors=faults
         ) from error
+    moved = str(changed.base_url) != model.spec["base_url"]
+    model.sealed = _kept(changed, {**({} if moved else model.sealed), **(sealed or {})})
+    if trusted is not None:
+        model.trusted = trusted
     model.spec = changed.model_dump(mode="json")
     return model
 
@@ -91,7 +135,18 @@ def delete(session: Session, name: str, *, now: datetime) -> None:
             f"model {name!r} is at work for {', '.join(ids)}; cancel these jobs or let them end",
             jobs=ids,
         )
-    model.deleted_at = now
+    model.deleted_at, model.sealed = now, {}
+
+
+def _kept(spec: ModelSpec, sealed: Mapping[str, str]) -> dict[str, str]:
+    """Return the sealed secrets that a model names. Raises InvalidInput if one is not there."""
+    named = [ref.stored for ref in spec.credentials if ref.stored is not None]
+    if missing := [each for each in named if each not in sealed]:
+        raise InvalidInput(
+            f"no secret {missing[0]} is kept for this model at this address: send it again, as"
+            ' {"secret": "…"} in credentials'
+        )
+    return {each: sealed[each] for each in named}
 
 
 OPEN = ("query", "headers")

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from core import batches, stalls, workers
 from core.rules import batches as rules
+from core.rules.budgets import Tally
 from core.rules.eta import Course, Daily, at_pace, by_day
 from core.rules.specs import DatasetSpec
 from core.rules.stalls import Stall
 from core.rules.standings import ModelStanding
 from core.rules.states import ENDED, Status
-from core.tables import Batch, Dataset, Job, Model, Run
+from core.tables import Batch, Dataset, Job, JobSpend, Model, Run
 from core.vocabulary import Dispatch
 
 COUNTS = (
@@ -59,6 +60,8 @@ class JobDetail:
     """Why runs do not move, by run; those that do are left out."""
     standings: Mapping[UUID, ModelStanding]
     """How the limits of its models stood when a worker last looked."""
+    spent: Tally
+    """What it has spent, as its budget counts it."""
 
     @property
     def stall(self) -> Stall | None:
@@ -110,12 +113,25 @@ def of_jobs(
     stalled = stalls.of_runs(session, runs, patience=patience, now=now)
     moving = {run.model_id for run in runs if run.model_id and run.status not in ENDED}
     standings = workers.standings(session, moving) if moving else {}
+    spent = _spent(session, [job.id for job in found])
     return [
         JobDetail(
-            job, by_job[job.id][0].dataset, by_job[job.id], open_batches[job.id], stalled, standings
+            job,
+            by_job[job.id][0].dataset,
+            by_job[job.id],
+            open_batches[job.id],
+            stalled,
+            standings,
+            spent.get(job.id, Tally()),
         )
         for job in found
     ]
+
+
+def _spent(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, Tally]:
+    """Return what some jobs have spent; those that have made no call are left out."""
+    found = session.scalars(select(JobSpend).where(JobSpend.job_id.in_(job_ids)))
+    return {spend.job_id: spend.tally for spend in found}
 
 
 def total(runs: Iterable[RunDetail], name: str) -> int:

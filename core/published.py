@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from core import closing, datasets
+from core.access import team_or_all
 from core.errors import InvalidDataset, InvalidMedia
 from core.imports.checking import LONGEST_NAME, compare
 from core.imports.labels import Labels, labels_of
@@ -32,7 +33,7 @@ CHUNK = 2000
 """Predictions inserted with one statement."""
 LONGEST_LABEL = 200
 RUNS = UUID("8f0a6f7e-52c1-4b0e-9a55-0d3f3c1c9b41")
-"""Namespace of the ids of published runs: the same answers are the same run."""
+"""Namespace of the ids of published runs."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Imported:
 def import_all(session: Session, root: Path, *, system: str, now: datetime) -> list[Imported]:
     """Import everything published below a folder, or nothing; what is there already stays.
 
+    It is everyone's where an operator imports it, else the team's alone.
     Raises InvalidDataset, with a report of each fault where it is in the rows.
     """
     return [import_one(session, each, system=system, now=now) for each in releases(root)]
@@ -62,13 +64,15 @@ def import_one(session: Session, release: Release, *, system: str, now: datetime
     said = _answers(release, samples)
     condition = release.condition.model_dump(mode="json")
     key = [dataset.name, dataset.digest, system, condition, sorted(said.items())]
-    digest = hashlib.sha256(orjson.dumps(key, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    run_id = uuid5(RUNS, digest)
-    if (known := session.get(Run, run_id)) is not None:
+    team_id = team_or_all(session)
+    run_id = _id(key, team_id)
+    known = session.get(Run, run_id) or session.get(Run, _id(key, None))
+    if known is not None:
         return Imported(known, new=False)
     reader = _Reader(run_id, release.spec)
     predictions = [reader.prediction(each, said.get(each.name)) for each in samples.values()]
     run = _run(run_id, dataset, release, system=system, now=now)
+    run.team_id = team_id
     for outcome, count in Counter(row["outcome"] for row in predictions).items():
         setattr(run, outcome.value, count)
     session.add(run)
@@ -77,6 +81,13 @@ def import_one(session: Session, release: Release, *, system: str, now: datetime
         session.execute(insert(Prediction), predictions[start : start + CHUNK])
     closing.store(session, run, now=now)
     return Imported(run, new=True)
+
+
+def _id(key: Sequence[Any], team_id: UUID | None) -> UUID:
+    """Return the id of a published run: the same answers are the same run of a team, or of all."""
+    whole = key if team_id is None else [*key, str(team_id)]
+    digest = hashlib.sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return uuid5(RUNS, digest)
 
 
 def _dataset(session: Session, release: Release, now: datetime) -> Dataset:
@@ -96,7 +107,9 @@ def _dataset(session: Session, release: Release, now: datetime) -> Dataset:
                 report.error(fault)
         compare(staging, release.spec, report)
         datasets.refuse_faulty(report, skip_faulty=False)
-        dataset, _ = datasets.write(session, release.spec, staging, now, published=True)
+        dataset, _ = datasets.write(
+            session, release.spec, staging, now, team_id=team_or_all(session), published=True
+        )
     session.flush()
     return dataset
 

@@ -1,25 +1,11 @@
 """Published results beside our own: what other systems score on the same dataset."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from core import builtin
+from core.bodies.metrics import ReferenceFigure
 from core.rules.metrics import MetricName
 from core.rules.specs import DatasetSpec
-
-
-class ReferenceFigure(BaseModel):
-    """What a published system scores on the same dataset, and how far our figure is from it."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-    system: str
-    kind: Literal["supervised", "published"]
-    metric: MetricName
-    value: float
-    delta: float | None = Field(description="Our figure less the system's; null: we have none")
 
 
 def beside(

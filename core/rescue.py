@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from core.rules.batches import HOLDER
 from core.rules.states import RequestState
 from core.rules.strategy import Verdict, lost
 from core.settling import Settlement, settle_all
+from core.spending import Books
 from core.tables import Attempt, Request, Run
 from core.vocabulary import Result
 
@@ -46,7 +47,16 @@ def rescue(
     rows = session.execute(query.with_for_update(skip_locked=True)).all()
     if not rows:
         return 0
-    under_way = give_up(session, [row.id for row in rows], reason=REASON, now=now)
+    with Books(session) as books:
+        under_way = give_up(session, [row.id for row in rows], books, reason=REASON, now=now)
+        settle_all(session, _settlements(rows, under_way, jitter=jitter, now=now), books)
+    return len(rows)
+
+
+def _settlements(
+    rows: Sequence[Any], under_way: set[int], *, jitter: float, now: datetime
+) -> list[Settlement]:
+    """Return what becomes of requests whose worker died."""
     settlements = []
     for row in rows:
         request = leased(row)
@@ -54,27 +64,30 @@ def rescue(
         verdict = lost(request.asked, jitter=jitter) if sent else Verdict(RequestState.DUE)
         reason = REASON if sent else None
         settlements.append(Settlement(request, row.lease_owner, verdict, now, reason))
-    settle_all(session, settlements)
-    return len(rows)
+    return settlements
 
 
 def give_up(
-    session: Session, request_ids: Sequence[int], *, reason: str, now: datetime
+    session: Session, request_ids: Sequence[int], books: Books, *, reason: str, now: datetime
 ) -> set[int]:
-    """Mark the attempts under way of some requests unknown; return those requests."""
-    rows: Sequence[tuple[int, UUID]] = [
-        (request, run)
-        for request, run in session.execute(
-            update(Attempt)
-            .where(Attempt.request_id.in_(request_ids), Attempt.result == Result.SENT)
-            .values(result=Result.UNKNOWN, finished_at=now, reason=reason)
-            .returning(Attempt.request_id, Attempt.run_id)
-        )
-    ]
-    for run_id, count in sorted(Counter(run for _, run in rows).items()):
+    """Mark the attempts under way of some requests unknown; return those requests.
+
+    What is reserved for them counts as spent: they may have been billed.
+    """
+    rows = session.execute(
+        update(Attempt)
+        .where(Attempt.request_id.in_(request_ids), Attempt.result == Result.SENT)
+        .values(result=Result.UNKNOWN, finished_at=now, reason=reason)
+        .returning(Attempt.request_id, Attempt.run_id, Attempt.sent_at, Attempt.reserved_nano)
+    ).all()
+    books.know(row.run_id for row in rows)
+    for row in rows:
+        most = row.reserved_nano
+        books.add(row.run_id, row.sent_at, spent=most, reserved=-most)
+    for run_id, count in sorted(Counter(row.run_id for row in rows).items()):
         session.execute(
             update(Run)
             .where(Run.id == run_id)
             .values(unknown_attempts=Run.unknown_attempts + count)
         )
-    return {request for request, _ in rows}
+    return {row.request_id for row in rows}

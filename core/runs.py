@@ -117,7 +117,9 @@ def hold(session: Session, run_ids: Iterable[UUID]) -> None:
 def any_open(session: Session) -> bool:
     """Tell whether a run has not ended, or a request of one that has is in a worker's hands."""
     open_run = exists().where(Run.status.in_((Status.QUEUED, Status.RUNNING, Status.PAUSED)))
-    leased = exists().where(Request.state == RequestState.LEASED)
+    leased = exists().where(
+        Request.state == RequestState.LEASED, Request.lease_expires_at.is_not(None)
+    )
     return bool(session.scalar(select(open_run | leased)))
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core.rules.addresses import LOOPBACK, Network
+
 
 class Settings(BaseSettings):
     """Where things are. Two of them choose the mode: `database_url` and `broker_url`."""
@@ -25,7 +27,24 @@ class Settings(BaseSettings):
     import_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="Folders that datasets may be imported from by path, as in PATH"
     )
+    private_models: Annotated[tuple[Network, ...] | None, NoDecode] = Field(
+        None,
+        description="Networks that are not public in which anyone may declare models, such as"
+        " 10.1.0.0/16,127.0.0.0/8; unset: loopback in embedded mode, else none",
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Encrypts the secrets that are kept; alike for the API and the workers. Several"
+        " are separated by commas, the new one first. Unset: made in `data`/secret.key",
+    )
+    shared_credentials: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Variables and files with secrets that anyone's models may use"
+    )
     max_upload_gb: float = Field(20.0, gt=0, description="Largest archive that may be uploaded")
+    stream_s: float = Field(
+        600.0, gt=0, description="How long a live stream lasts before its client opens it anew"
+    )
     stall_s: float = Field(
         60.0, gt=0, description="A job in which nothing was answered for so many seconds says why"
     )
@@ -41,6 +60,24 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         """Read folders separated as in PATH."""
         return tuple(value.split(os.pathsep)) if isinstance(value, str) and value else value or ()
+
+    @field_validator("private_models", "shared_credentials", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        """Read what is separated by commas."""
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @property
+    def private_networks(self) -> tuple[Network, ...]:
+        """Return the networks, public or not, that anyone's models may be in.
+
+        In embedded mode an endpoint on this machine is the normal case, so loopback is allowed.
+        """
+        if self.private_models is not None:
+            return self.private_models
+        return LOOPBACK if self.database_url is None else ()
 
     @property
     def database(self) -> str:

@@ -14,11 +14,13 @@ from core import attempts
 from core.attempts import Heard
 from core.db import table
 from core.leases import Leased
+from core.rules.canaries import Canary
 from core.rules.classes import rank
 from core.rules.readings import Answer
 from core.rules.stalls import DOWN, SPOKE
 from core.rules.states import UNSENT, RequestState, Status
 from core.rules.strategy import BREAKER, Child, Verdict
+from core.spending import Books
 from core.tables import Prediction, Request, Run
 from core.vocabulary import Outcome, Result
 
@@ -54,6 +56,8 @@ ADD = (
         | {
             RUNS.c.rejections: case((bindparam("answered"), 0), else_=RUNS.c.rejections)
             + bindparam("rejected"),
+            # What was reserved for a call has come back: another may fit into the budget.
+            RUNS.c.rests_until: case((bindparam("heard"), None), else_=RUNS.c.rests_until),
             RUNS.c.moved_at: func.coalesce(SPOKE_AT, RUNS.c.moved_at),
             RUNS.c.faulty_since: case(
                 (SPOKE_AT.is_not(None), None),
@@ -80,6 +84,8 @@ class Settlement:
     """The labels that are right for each sample, in slot order; needed where there are answers."""
     heard: Heard | None = None
     """None when nothing was sent, or nobody heard the end."""
+    canary: Canary = Canary.OPEN
+    """What a canary came to; of other requests always open."""
 
 
 @dataclass
@@ -89,6 +95,7 @@ class Totals:
     counts: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     rejected_in_a_row: int = 0
     answered: bool = False
+    heard: bool = False
     reason: str | None = None
     spoke_at: datetime | None = None
     """When the model last spoke."""
@@ -96,14 +103,16 @@ class Totals:
     """When its provider first failed."""
 
 
-def settle_all(session: Session, settlements: Sequence[Settlement]) -> dict[UUID, str]:
+def settle_all(
+    session: Session, settlements: Sequence[Settlement], books: Books
+) -> dict[UUID, str]:
     """Store raw replies, predictions and what follows, for many requests at once.
 
     A settlement whose lease was lost meanwhile keeps its raw reply and its price and changes
     nothing else: another worker has the request now. Returns the runs whose breaker tripped and
     why, for `jobs.stop` in a transaction of its own: a job is locked before its runs, never after.
     """
-    attempts.record_all(session, [s.heard for s in settlements if s.heard])
+    attempts.record_all(session, [s.heard for s in settlements if s.heard], books)
     held = _held(session, settlements)
     totals: defaultdict[UUID, Totals] = defaultdict(Totals)
     for s in settlements:
@@ -135,6 +144,7 @@ def _price(totals: Totals, s: Settlement, *, bought: bool) -> None:
     """Add what an attempt cost; what bought no prediction is lost."""
     if s.heard is None:
         return
+    totals.heard = True
     cost, usage = s.heard.cost_nano or 0, s.heard.reading.usage
     totals.counts["cost_nano"] += cost
     if not bought:
@@ -271,6 +281,7 @@ def _add(session: Session, totals: Mapping[UUID, Totals]) -> dict[UUID, str]:
     for run_id, added in sorted(totals.items()):
         values: dict[str, Any] = {f"added_{name}": added.counts[name] for name in COUNTERS}
         values |= {"answered": added.answered, "rejected": added.rejected_in_a_row}
+        values |= {"heard": added.heard}
         values |= {"spoke_at": added.spoke_at, "fault_at": added.fault_at}
         rejections = session.connection().scalar(ADD, {"run": run_id, **values})
         if added.rejected_in_a_row and rejections is not None and rejections >= BREAKER:

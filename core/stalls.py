@@ -1,20 +1,20 @@
 """Jobs that do not move: what the database knows of why."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from core import batches, workers
-from core.rules.stalls import DOWN, Facts, Fault, Stall, explain
+from core.queries import exactly
+from core.rules.stalls import DOWN, Facts, Fault, Stall, StallCode, explain, unattended
 from core.rules.standings import ModelStanding
 from core.rules.states import RequestState, Status
-from core.tables import Attempt, Job, Model, Request, Run
+from core.tables import Attempt, Batch, Job, Model, Request, Run
 from core.vocabulary import Result
 
 OPEN = frozenset({Status.QUEUED, Status.RUNNING})
@@ -22,11 +22,6 @@ OPEN = frozenset({Status.QUEUED, Status.RUNNING})
 
 Group = tuple[UUID, UUID]
 """A job's runs of one model: they share its calls, so they stall together."""
-
-
-def exactly(column: ColumnElement[Any], value: StrEnum) -> ColumnElement[bool]:
-    """Return a condition with its value written into the statement: a partial index is of use."""
-    return column == bindparam(None, value, type_=column.type, literal_execute=True)
 
 
 def of_runs(
@@ -48,18 +43,35 @@ def of_runs(
     if not still:
         return {}
     common = _common(session, {model for _, model in still}, since=now - patience, now=now)
+    work = None
     stalls: dict[UUID, Stall] = {}
     for group, found in still.items():
-        stall = explain(_facts(session, group, found, moved[group], common), now=now)
+        facts = _facts_of_all(group, found, moved[group], common)
+        stall = unattended(facts, now=now)
+        if stall is None:
+            # Read once it is needed: without a worker nothing else matters.
+            work = work or _work(session, still)
+            stall = explain(_facts(session, facts, group, found, work), now=now)
         if stall is not None:
             stalls |= {run.id: stall for run in found}
     return stalls
 
 
 def of_all(session: Session, *, patience: timedelta, now: datetime) -> dict[UUID, Stall]:
-    """Return why runs do not move, of all that are to."""
-    open_runs = select(Run).where(or_(*(exactly(Run.status.expression, s) for s in sorted(OPEN))))
-    return of_runs(session, session.scalars(open_runs), patience=patience, now=now)
+    """Return why jobs do not move, of all that are to, by job."""
+    moving = or_(*(exactly(Run.status, status) for status in sorted(OPEN)))
+    open_runs = session.scalars(select(Run).where(moving).order_by(Run.position)).all()
+    stalled = of_runs(session, open_runs, patience=patience, now=now)
+    jobs: dict[UUID, Stall] = {}
+    for run in open_runs:
+        if run.job_id is not None and run.id in stalled:
+            jobs.setdefault(run.job_id, stalled[run.id])
+    return jobs
+
+
+def counted(stalled: Iterable[Stall]) -> dict[StallCode, int]:
+    """Return how many there are of each cause."""
+    return dict(Counter(stall.code for stall in stalled))
 
 
 def _moved(session: Session, jobs: Iterable[UUID]) -> dict[Group, datetime]:
@@ -113,14 +125,9 @@ def _common(session: Session, models: Iterable[UUID], *, since: datetime, now: d
     )
 
 
-def _facts(
-    session: Session, group: Group, runs: Sequence[Run], moved_at: datetime, common: Common
-) -> Facts:
-    """Return what is known of a group of which some runs are to move."""
+def _facts_of_all(group: Group, runs: Sequence[Run], moved_at: datetime, common: Common) -> Facts:
+    """Return what is known of a group without a look at its requests."""
     job, model = group
-    ids = [run.id for run in runs]
-    under_way, oldest = _under_way(session, ids)
-    faulty = [run for run in runs if run.faulty_since is not None]
     priority, ahead = common.urgent.get(model, (0, job))
     return Facts(
         moved_at=moved_at,
@@ -128,30 +135,63 @@ def _facts(
         worker_alive=common.worker_alive,
         ticked_at=common.ticked_at,
         planned=any(run.planned for run in runs),
-        in_batch=any(batch.model_id == model for batch in batches.open_of(session, [job])[job]),
         standing=common.standings.get(model, ModelStanding()),
-        faulty_since=min((r.faulty_since for r in faulty if r.faulty_since), default=None),
-        fault=_last_fault(session, [run.id for run in faulty]),
-        under_way=under_way,
-        oldest_sent_at=oldest,
+        faulty_since=min((r.faulty_since for r in runs if r.faulty_since), default=None),
         timeout_s=common.timeouts.get(model, 0.0),
         outranked_by=str(ahead) if priority > common.priorities.get(job, priority) else None,
-        next_due_at=_next_due(session, ids),
     )
 
 
-def _under_way(session: Session, runs: Sequence[UUID]) -> tuple[int, datetime | None]:
-    """Return how many calls are out, and when the oldest of them was sent."""
-    count, oldest = session.execute(
-        select(func.count(), func.min(Attempt.sent_at))
-        .join(Request, Request.id == Attempt.request_id)
+@dataclass(frozen=True)
+class Work:
+    """Where the requests of some groups are, by run; batches by job."""
+
+    under_way: Mapping[UUID, tuple[int, datetime]]
+    """Calls that are out, and when the oldest of them was sent."""
+    next_due: Mapping[UUID, datetime]
+    batches: Mapping[UUID, Sequence[Batch]]
+
+
+def _work(session: Session, groups: Mapping[Group, Sequence[Run]]) -> Work:
+    """Look at the requests of some groups."""
+    ids = [run.id for runs in groups.values() for run in runs]
+    under_way = session.execute(
+        select(Request.run_id, func.count(), func.min(Attempt.sent_at))
+        .join(Attempt, Attempt.request_id == Request.id)
         .where(
-            Request.run_id.in_(runs),
-            exactly(Request.state.expression, RequestState.LEASED),
-            exactly(Attempt.result.expression, Result.SENT),
+            Request.run_id.in_(ids),
+            exactly(Request.state, RequestState.LEASED),
+            exactly(Attempt.result, Result.SENT),
         )
-    ).one()
-    return count, oldest
+        .group_by(Request.run_id)
+    )
+    first = (
+        select(func.min(Request.not_before))
+        .where(Request.run_id == Run.id, exactly(Request.state, RequestState.DUE))
+        .scalar_subquery()
+    )
+    due = session.execute(select(Run.id, first).where(Run.id.in_(ids)))
+    return Work(
+        under_way={run: (count, oldest) for run, count, oldest in under_way},
+        next_due={run: at for run, at in due if at is not None},
+        batches=batches.open_of(session, [job for job, _ in groups]),
+    )
+
+
+def _facts(session: Session, facts: Facts, group: Group, runs: Sequence[Run], work: Work) -> Facts:
+    """Return all that is known of a group."""
+    job, model = group
+    calls = [work.under_way[run.id] for run in runs if run.id in work.under_way]
+    return replace(
+        facts,
+        in_batch=any(batch.model_id == model for batch in work.batches[job]),
+        fault=_last_fault(session, [run.id for run in runs if run.faulty_since is not None]),
+        under_way=sum(count for count, _ in calls),
+        oldest_sent_at=min((sent_at for _, sent_at in calls), default=None),
+        next_due_at=min(
+            (work.next_due[run.id] for run in runs if run.id in work.next_due), default=None
+        ),
+    )
 
 
 def _last_fault(session: Session, runs: Sequence[UUID]) -> Fault | None:
@@ -167,13 +207,3 @@ def _last_fault(session: Session, runs: Sequence[UUID]) -> Fault | None:
         if last is not None and last.finished_at is not None:
             faults.append(Fault(last.finished_at, last.reason or last.result.value))
     return max(faults, key=lambda fault: fault.at, default=None)
-
-
-def _next_due(session: Session, runs: Sequence[UUID]) -> datetime | None:
-    """Return the earliest moment at which a request may be sent."""
-    first = (
-        select(func.min(Request.not_before))
-        .where(Request.run_id == Run.id, exactly(Request.state.expression, RequestState.DUE))
-        .scalar_subquery()
-    )
-    return session.scalar(select(func.min(first)).where(Run.id.in_(runs)))

@@ -11,13 +11,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core import paging
+from core.access import team_of
 from core.errors import Conflict, NotFound
 from core.rules.specs import Name
 from core.rules.templates import check, parse_reference
 from core.tables import Template
 from core.vocabulary import Modality, Task
 
-ORDER = (Template.task, Template.modality, Template.name, Template.version)
+ORDER = (Template.task, Template.modality, Template.name, Template.version, Template.id)
 
 
 class Builtin(BaseModel):
@@ -30,17 +31,35 @@ class Builtin(BaseModel):
 
 
 def create(
-    session: Session, *, task: Task, modality: Modality, name: str, text: str, now: datetime
+    session: Session,
+    *,
+    task: Task,
+    modality: Modality,
+    name: str,
+    text: str,
+    now: datetime,
+    built_in: bool = False,
 ) -> tuple[Template, bool]:
-    """Return the version that has this text, and whether it had to be added."""
+    """Return the version that has this text, and whether it had to be added.
+
+    A built-in one is everyone's. A team's versions of a name go on from everyone's.
+    """
     check(text, modality)
-    mine = (Template.task == task, Template.modality == modality, Template.name == name)
-    same = session.scalar(select(Template).where(*mine, Template.text == text))
+    mine = [Template.task == task, Template.modality == modality, Template.name == name]
+    if built_in:
+        mine.append(Template.team_id.is_(None))
+    same = session.scalar(select(Template).where(*mine, Template.text == text).limit(1))
     if same is not None:
         return same, False
     newest = session.scalar(select(func.max(Template.version)).where(*mine)) or 0
     template = Template(
-        task=task, modality=modality, name=name, version=newest + 1, text=text, created_at=now
+        team_id=None if built_in else team_of(session),
+        task=task,
+        modality=modality,
+        name=name,
+        version=newest + 1,
+        text=text,
+        created_at=now,
     )
     try:
         with session.begin_nested():
@@ -63,10 +82,14 @@ def get(session: Session, template_id: UUID) -> Template:
 
 
 def resolve(session: Session, task: Task, modality: Modality, reference: str) -> Template:
-    """Return what `default` (the newest version) or `default@2` stands for."""
+    """Return what `default` (the newest version) or `default@2` stands for.
+
+    Where a later release brings a version that a team has of its own, the team's is meant.
+    """
     name, version = parse_reference(reference)
     mine = select(Template).where(Template.task == task, Template.modality == modality)
-    query = mine.where(Template.name == name).order_by(Template.version.desc()).limit(1)
+    newest_first = (Template.version.desc(), Template.team_id.is_(None))
+    query = mine.where(Template.name == name).order_by(*newest_first).limit(1)
     template = session.scalar(
         query if version is None else query.where(Template.version == version)
     )
@@ -119,4 +142,5 @@ def install_builtin(session: Session, *, now: datetime) -> None:
                 name=each.name,
                 text=each.text,
                 now=now,
+                built_in=True,
             )

@@ -3,6 +3,22 @@
 from enum import StrEnum
 
 
+class Role(StrEnum):
+    """What a key may do in its team; each role may all that the one before it may."""
+
+    VIEWER = "viewer"
+    """Reads."""
+    MEMBER = "member"
+    """Imports, declares models and templates, submits and controls jobs."""
+    ADMIN = "admin"
+    """Makes and revokes keys, sets budgets, takes models out of use."""
+
+    def includes(self, other: "Role") -> bool:
+        """Tell whether this role may all that another may."""
+        ladder = list(Role)
+        return ladder.index(self) >= ladder.index(other)
+
+
 class Task(StrEnum):
     """A GER task."""
 
@@ -128,3 +144,14 @@ class Result(StrEnum):
     """The provider's batch ended before it came to this line: not billed."""
     UNKNOWN = "unknown"
     """The worker died between sending and hearing, or the batch is gone: possibly billed."""
+
+
+class ExportFormat(StrEnum):
+    """The file that an export becomes."""
+
+    CSV = "csv"
+    """For spreadsheets and people; text that a spreadsheet would obey is quoted."""
+    JSONL = "jsonl"
+    """One JSON object a line; verbatim."""
+    PARQUET = "parquet"
+    """Typed columns, compressed; verbatim."""

@@ -1,96 +1,57 @@
-"""A client of the REST API: what the command line, the demo and scripts talk to a service with."""
+"""A client of the REST API: what the command line, the demo and programs talk to a service with.
+
+What gives and takes JSON is here; what has types is in `gerbench.resources`, loaded when it is
+first asked for, since a command that shows a list needs none of it.
+"""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
+from functools import cached_property
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import httpx
 
 from gerbench.folder import find
+from gerbench.peer import (
+    PAGE,
+    PATIENT,
+    TIMEOUT,
+    WAITS_S,
+    ApiProblem,
+    ClientError,
+    Json,
+    NoService,
+    Peer,
+    given,
+    may_pass,
+    path,
+)
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from gerbench.resources import Datasets, Jobs, Models, Runs
+
+__all__ = ["ApiProblem", "Client", "ClientError", "Json", "NoService", "connect", "path"]
 
 KEY_FILE = "admin.key"
 """As `core.keys` names it; not imported, so that the command line starts without a database."""
 DATA = Path("var")
-PAGE = 500
-"""Items asked for at a time; the most the API gives."""
-TIMEOUT = httpx.Timeout(30.0)
-PATIENT = httpx.Timeout(30.0, read=None)
-"""For what the service works on before it answers, such as an import."""
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-FEW_FAULTS = 3
-"""As many as a problem's own `detail` already names."""
 
 
-class ClientError(Exception):
-    """The service could not be asked, or did not do what was asked. `str(error)` says why."""
+class Client(Peer):
+    """Speaks to one service with one key. Raises NoService and ApiProblem.
 
+    `jobs`, `runs`, `datasets` and `models` give and take what has types; the methods give and take
+    JSON, for any path.
+    """
 
-class NoService(ClientError):
-    """Nothing answers where a service was looked for."""
-
-
-class ApiProblem(ClientError):
-    """The service refused: an application/problem+json."""
-
-    def __init__(self, status: int, members: Mapping[str, Any], hint: str = "") -> None:
-        self.status = status
-        self.type = str(members.get("type", "about:blank"))
-        """Stable; the part that programs may rely on."""
-        self.title = str(members.get("title", "Error"))
-        self.detail = str(members.get("detail", ""))
-        self.errors: list[Json] = list(members.get("errors") or ())
-        """Each fault of an invalid request: `{"pointer", "detail"}`."""
-        self.members = dict(members)
-        """The whole document."""
-        super().__init__(self._text() + hint)
-
-    def _text(self) -> str:
-        if len(self.errors) <= FEW_FAULTS:
-            return self.detail or self.title
-        faults = (f"\n  {fault.get('pointer')}: {fault.get('detail')}" for fault in self.errors)
-        return f"{self.title}:{''.join(faults)}"
-
-
-def path(*parts: object) -> str:
-    """Return the path of a resource under /v1, its parts quoted."""
-    return "/v1/" + "/".join(quote(str(part), safe="@") for part in parts)
-
-
-class Client:
-    """Speaks to one service with one key. Raises NoService and ApiProblem."""
-
-    def __init__(
-        self,
-        url: str,
-        key: str,
-        *,
-        key_source: str = "the caller",
-        absent: str = "is the address right, and is it running?",
-    ) -> None:
-        self.url = url.rstrip("/")
-        self._key_source = key_source
-        self._absent = absent
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ClientError(f"{url!r} is no address of a service; one is http://127.0.0.1:8000")
-        if not (key.isascii() and key.isprintable()):
-            raise ClientError(f"what {key_source} gives is no API key: it has odd characters in it")
-        self._http = httpx.Client(
-            base_url=self.url,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=TIMEOUT,
-            # Loading the certificates takes 0.15 s, and http:// needs none.
-            verify=parts.scheme == "https",
-            # A proxy from the environment could not reach this machine's own loopback.
-            trust_env=parts.hostname not in LOOPBACK,
-        )
+    def __init__(self, url: str, key: str, **said: str) -> None:
+        super().__init__(url, key, **said)
+        self._http = httpx.Client(**self.options)
 
     def __enter__(self) -> Self:
         return self
@@ -101,17 +62,52 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._http.close()
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        """Return the jobs of the service."""
+        jobs: Jobs = import_module("gerbench.resources").Jobs(self)
+        return jobs
+
+    @cached_property
+    def runs(self) -> "Runs":
+        """Return the runs of the service."""
+        runs: Runs = import_module("gerbench.resources").Runs(self)
+        return runs
+
+    @cached_property
+    def datasets(self) -> "Datasets":
+        """Return the datasets of the service."""
+        datasets: Datasets = import_module("gerbench.resources").Datasets(self)
+        return datasets
+
+    @cached_property
+    def models(self) -> "Models":
+        """Return the models of the service."""
+        models: Models = import_module("gerbench.resources").Models(self)
+        return models
 
     def get(self, path: str, **params: Any) -> Any:
         """Return what is at a path; parameters that are None are left out."""
-        given = {name: value for name, value in params.items() if value is not None}
-        return self._send("GET", path, params=given)
+        return self._send("GET", path, params=given(params))
 
     def content(self, path: str, **params: Any) -> bytes:
         """Return what is at a path byte for byte."""
-        given = {name: value for name, value in params.items() if value is not None}
-        return self._ask("GET", path, params=given).content
+        return self._ask("GET", path, params=given(params)).content
+
+    def download(self, path: str, file: BinaryIO, **params: Any) -> None:
+        """Write what is at a path into a file, as it comes; for what memory should not hold."""
+        options: Json = {"params": given(params), "timeout": PATIENT}
+        with self.reached(), self._http.stream("GET", path, **options) as response:
+            if not response.is_success:
+                response.read()
+            self.check(response)
+            file.writelines(response.iter_bytes())
 
     def items(self, path: str, *, limit: int | None = None, **params: Any) -> Iterator[Json]:
         """Yield the items of a list, page after page, at most `limit` of them."""
@@ -150,6 +146,17 @@ class Client:
         """Remove what is at a path."""
         self._send("DELETE", path)
 
+    def repeat(self, method: str, path: str, **options: Any) -> Any:
+        """Send what does no harm when it comes twice, again if nothing answers for a moment."""
+        for wait in WAITS_S:
+            try:
+                return self._send(method, path, **options)
+            except ClientError as error:
+                if not may_pass(error):
+                    raise
+            time.sleep(wait)
+        return self._send(method, path, **options)
+
     def _paged(self, path: str, size: int, params: Mapping[str, Any]) -> Iterator[Json]:
         cursor = None
         while True:
@@ -160,43 +167,25 @@ class Client:
                 return
 
     def _send(self, method: str, path: str, **options: Any) -> Any:
-        return self._read(self._ask(method, path, **options))
+        return self.read(self._ask(method, path, **options))
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Return a reply that says yes; raise the problem that another one tells."""
-        try:
+        with self.reached():
             response = self._http.request(method, path, **options)
-        except httpx.TimeoutException as error:
-            raise NoService(f"the service at {self.url} did not answer in time") from error
-        except httpx.TransportError as error:
-            raise NoService(f"no service answers at {self.url}: {self._absent}") from error
-        if response.is_success:
-            return response
-        raise self._problem(response)
-
-    def _read(self, response: httpx.Response) -> Any:
-        if response.status_code == HTTPStatus.NO_CONTENT:
-            return None
-        try:
-            return response.json()
-        except ValueError as error:
-            raise ClientError(f"{self.url} answers, but not as a gerbench service does") from error
-
-    def _problem(self, response: httpx.Response) -> ApiProblem:
-        status = response.status_code
-        try:
-            members = response.json()
-        except ValueError:
-            members = None
-        if not isinstance(members, dict):
-            detail = f"{self.url} answered {status} {response.reason_phrase} and no reason"
-            return ApiProblem(status, {"detail": f"{detail}; is it a gerbench service?"})
-        wrong_key = status == HTTPStatus.UNAUTHORIZED
-        return ApiProblem(status, members, f" (it came from {self._key_source})" * wrong_key)
+        return self.check(response)
 
 
 def connect(data: Path | None = None) -> Client:
-    """Return a client of the service that is meant.
+    """Return a client of the service that is meant; `located` says which.
+
+    Raises NoService, ClientError.
+    """
+    return Client(**located(data))
+
+
+def located(data: Path | None = None) -> Json:
+    """Return address and key of the service that is meant, as clients take them.
 
     A data folder that is named says it all; else GERBENCH_URL and GERBENCH_API_KEY do; what they
     leave out is in the data folder GERBENCH_DATA (default: var). Raises NoService, ClientError.
@@ -209,7 +198,7 @@ def connect(data: Path | None = None) -> Client:
     key, source = environment.get("GERBENCH_API_KEY"), "GERBENCH_API_KEY"
     if not key:
         key, source = _key_in(folder), str(folder / KEY_FILE)
-    return Client(url, key.strip(), key_source=source, absent=absent)
+    return {"url": url, "key": key.strip(), "key_source": source, "absent": absent}
 
 
 def _running_at(folder: Path) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
-from gerbench.cli.packing import pack
 from gerbench.client import ApiProblem, Client, Json, path
 from gerbench.faces import EXPRESSIONS, draw_faces
+from gerbench.packing import pack
 
 DATASET = "demo-faces"
 

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import uvicorn
 
-from api.main import create_app
-from core import batches, rescue
+from api.main import create_app, end_streams
+from core import batches, keys, leases, rescue, sign_ins
 from core.db import Database, utc_now
 from core.errors import Conflict, NotReady
 from core.settings import Settings
@@ -43,8 +43,9 @@ class Service:
         self._processes: list[WorkerProcess | BeatProcess] = []
         address = self._socket.getsockname()
         self.url = f"http://{_bracketed(address[0])}:{address[1]}"
+        self._app = create_app(settings, nudge=self._nudge)
         config = uvicorn.Config(
-            create_app(settings, nudge=self._nudge),
+            self._app,
             log_config=None,
             timeout_graceful_shutdown=DRAIN_S,
         )
@@ -64,6 +65,24 @@ class Service:
                 self._processes.append(process)
         self._wait_for_api()
         self._folder.announce(self.url)
+
+    def sign_in_link(self) -> str:
+        """Return an address that signs in, as the admin, the first browser that opens it."""
+        key, now = self._settings.admin_key, utc_now()
+        secret = (
+            (self._settings.data / keys.ADMIN_FILE).read_text("utf-8").strip()
+            if key is None
+            else key.get_secret_value()
+        )
+        database = Database.at(self._settings.database)
+        try:
+            with database.write.begin() as session:
+                token = sign_ins.offer(
+                    session, keys.find(session, keys.digest(secret), now=now), now=now
+                )
+        finally:
+            database.close()
+        return f"{self.url}/sign-in/{token}"
 
     def alive(self) -> bool:
         """Tell whether every part of it still runs."""
@@ -89,7 +108,9 @@ class Service:
             time.sleep(START_POLL_S)
 
     def _stop_api(self) -> None:
-        """Stop listening."""
+        """Stop listening; live streams are ended first, since they have no end of their own."""
+        if self._server.started:
+            end_streams(self._app)
         self._server.should_exit = True
         self._thread.join()
 
@@ -134,4 +155,5 @@ def _prepare(settings: Settings) -> None:
     with database.write.begin() as session:
         rescue.rescue(session, expired_before=None, jitter=0.0, now=utc_now())
         batches.let_all_go(session)
+        leases.recall(session, now=utc_now())
     database.close()

@@ -9,15 +9,33 @@ from uuid import uuid4
 
 import hypothesis
 import pytest
-from sqlalchemy import URL, NullPool, create_engine, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    NullPool,
+    Table,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    text,
+)
 
-import core.tables  # noqa: F401 - fills Base.metadata
-from core.db import Base, Database
+from core.db import Base, Database, table
+from core.tables import Team
+from core.tables.teams import DEFAULT, DEFAULT_ID
 from tests import servers
 
 # How long an example takes depends on what else the machine does. CI's own profile stays below.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+
+@event.listens_for(table(Team), "after_create")
+def _make_the_default_team(_: Table, connection: Connection, **__: object) -> None:
+    """Let there be the team that there always is, wherever a test makes the tables."""
+    connection.execute(insert(Team).values(id=DEFAULT_ID, name=DEFAULT))
+
 
 SESSION = pytest.StashKey[Path]()
 MakeDatabase = Callable[..., str]
@@ -110,7 +128,7 @@ def _create_tables(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_template(make_postgres: MakeDatabase) -> str:
-    """The name of a PostgreSQL database with every table and no rows."""
+    """The name of a PostgreSQL database with every table and the default team."""
     url = make_postgres()
     _create_tables(url)
     return str(make_url(url).database)
@@ -118,7 +136,7 @@ def postgres_template(make_postgres: MakeDatabase) -> str:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with every table and no rows."""
+    """A SQLite file with every table and the default team."""
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
     _create_tables(f"sqlite:///{path}")
     return path
@@ -126,7 +144,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def empty_postgres_urls() -> list[str]:
-    """The PostgreSQL databases that no test uses at the moment; they have no rows."""
+    """The PostgreSQL databases that no test uses at the moment."""
     return []
 
 
@@ -134,7 +152,7 @@ def empty_postgres_urls() -> list[str]:
 def postgres_database_url(
     make_postgres: MakeDatabase, postgres_template: str, empty_postgres_urls: list[str]
 ) -> Iterator[str]:
-    """The URL of a PostgreSQL database with every table and no rows.
+    """The URL of a PostgreSQL database with every table and the default team.
 
     It is emptied and used again: to drop a database takes ten times as long.
     """
@@ -156,6 +174,7 @@ def _empty(url: str) -> None:
     with engine.connect() as connection:
         connection.execute(text(END_OTHERS))
         connection.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY"))
+        connection.execute(insert(Team).values(id=DEFAULT_ID, name=DEFAULT))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -175,7 +194,7 @@ def blank_database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequ
 
 @pytest.fixture
 def sqlite_database_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """The URL of a SQLite database with every table and no rows."""
+    """The URL of a SQLite database with every table and the default team."""
     path = tmp_path / "gerbench.db"
     shutil.copy(sqlite_template, path)
     return f"sqlite:///{path}"
@@ -183,25 +202,25 @@ def sqlite_database_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def database_url(dialect: str, request: pytest.FixtureRequest) -> str:
-    """The URL of a database with every table and no rows, of each dialect."""
+    """The URL of a database with every table and the default team, of each dialect."""
     return str(request.getfixturevalue(f"{dialect}_database_url"))
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A database with every table and no rows, of each dialect."""
+    """A database with every table and the default team, of each dialect."""
     yield from _opened(database_url)
 
 
 @pytest.fixture
 def postgres_database(postgres_database_url: str) -> Iterator[Database]:
-    """A PostgreSQL database with every table and no rows."""
+    """A PostgreSQL database with every table and the default team."""
     yield from _opened(postgres_database_url)
 
 
 @pytest.fixture
 def sqlite_database(sqlite_database_url: str) -> Iterator[Database]:
-    """A SQLite database with every table and no rows."""
+    """A SQLite database with every table and the default team."""
     yield from _opened(sqlite_database_url)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from core import attempts, closing, jobs, leases, runs, settling
-from core.attempts import Heard, Opening
+from core.attempts import Heard, Opened, Opening
 from core.db import Database
 from core.leases import Leased
 from core.providers import openai_chat
@@ -17,6 +17,7 @@ from core.rules.specs import Condition
 from core.rules.strategy import decide
 from core.rules.templates import names
 from core.settling import Settlement
+from core.spending import Books
 from core.tables import Run, Sample
 from tests import rows
 from tests.rows import LABELS, LATER, NOW
@@ -55,7 +56,9 @@ def answer(database: Database, run_id: UUID, say: Say = right) -> None:
     while leased := _lease(database, run_id):
         with database.write.begin() as session:
             for request in leased:
-                settling.settle_all(session, [_settlement(session, run_id, request, say)])
+                with Books(session) as books:
+                    settlement = _settlement(session, run_id, request, books, say)
+                    settling.settle_all(session, [settlement], books)
     with database.write.begin() as session:
         run = runs.get(session, run_id)
         jobs.lock(session, jobs.owner(run))
@@ -69,11 +72,13 @@ def _lease(database: Database, run_id: UUID) -> list[Leased]:
         return leases.lease(session, model, owner="me", slots=100, now=LATER, lasts=LATER - NOW)
 
 
-def _settlement(session: Session, run_id: UUID, request: Leased, say: Say) -> Settlement:
+def _settlement(
+    session: Session, run_id: UUID, request: Leased, books: Books, say: Say
+) -> Settlement:
     run = session.get_one(Run, run_id)
-    opening = Opening(request, "me", "anonymous", {"model": "fer"}, "0" * 64, NOW)
-    (opened,) = attempts.open_all(session, [opening])
-    assert opened is not None
+    opening = Opening(request, "me", "anonymous", {"model": "fer"}, "0" * 64, NOW, None)
+    (opened,) = attempts.open_all(session, [opening], books)
+    assert isinstance(opened, Opened)
     targets = [session.get_one(Sample, sample).target or "" for sample in request.sample_ids]
     exchange = Exchange(200, {"x-request-id": "r1"}, wire(say(targets)), 0.25)
     reading = openai_chat.read(exchange, now=NOW)

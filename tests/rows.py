@@ -26,6 +26,7 @@ from core.tables import (
     Sample,
     Template,
 )
+from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Modality, Outcome, Result, Task
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -50,6 +51,7 @@ def dataset(
     for number in range(samples):
         profiler.add(f"text {number}", ())
     made = Dataset(
+        team_id=DEFAULT_ID,
         name=declared.name,
         digest=f"{samples:064d}",
         task=declared.task,
@@ -81,7 +83,13 @@ def model(session: Session, name: str = "local", **spec: Any) -> Model:
     declared = ModelSpec.model_validate(
         {"name": name, "base_url": "http://127.0.0.1:9/v1", "model": "fer", **spec}
     )
-    made = Model(name=name, spec=declared.model_dump(mode="json"), created_at=NOW)
+    made = Model(
+        team_id=DEFAULT_ID,
+        name=name,
+        spec=declared.model_dump(mode="json"),
+        trusted=True,
+        created_at=NOW,
+    )
     session.add(made)
     session.flush()
     return made
@@ -95,6 +103,7 @@ def template(
     version: int = 1,
 ) -> Template:
     made = Template(
+        team_id=DEFAULT_ID,
         task=task,
         modality=modality,
         name="plain",
@@ -116,12 +125,14 @@ def job(
     batch_size: int = 4,
     priority: int = 0,
     created_at: datetime = NOW,
+    canary_passed_at: datetime | None = NOW,
 ) -> Job:
     body = Submission(dataset=of.name, models=(by.name,), priority=priority)
     condition = Condition(modality=Modality.TEXT, template="plain@1")
     job_id = uuid4()
     planned = [
         Run(
+            team_id=DEFAULT_ID,
             job_id=job_id,
             dataset_id=of.id,
             model_id=by.id,
@@ -134,11 +145,13 @@ def job(
             samples=of.sample_count,
             status=Status.QUEUED,
             created_at=created_at,
+            canary_passed_at=canary_passed_at,
         )
         for number in range(runs)
     ]
     quoted = quotes.quote(session, of, planned, priority=priority, now=created_at)
     made = Job(
+        team_id=DEFAULT_ID,
         id=job_id,
         dataset_id=of.id,
         submission=body.model_dump(mode="json"),
@@ -212,6 +225,27 @@ def past_attempts(session: Session, run: Run, count: int, at: datetime) -> None:
     session.flush()
 
 
+def attempt(
+    session: Session, run: Run, *, result: Result = Result.ANSWERED, **values: Any
+) -> Attempt:
+    """Let a run have made one attempt, for a request of its own, that ended so."""
+    request = Request(run_id=run.id, sample_ids=[], not_before=NOW)
+    session.add(request)
+    session.flush()
+    told = {"credential": "anonymous", "sent_at": NOW, "finished_at": NOW, "sent": {}, **values}
+    made = Attempt(
+        request_id=request.id,
+        run_id=run.id,
+        number=1,
+        result=result,
+        sent_sha256="0" * 64,
+        **told,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
 def model_of(run: Run) -> UUID:
     """Return the model of a run of ours."""
     assert run.model_id is not None
@@ -239,6 +273,7 @@ def finished(
     assert first is not None
     answered = sum(answer is not None for answer in answers)
     made = Run(
+        team_id=DEFAULT_ID,
         job_id=of.id,
         dataset_id=of.dataset_id,
         model_id=first.model_id if model is None else model.id,

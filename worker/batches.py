@@ -10,6 +10,7 @@ from core import batch_lines, batches, models
 from core.db import utc_now
 from core.errors import MissingCredential
 from core.limiter.interface import Health, LimiterAway
+from core.models import DeclaredModel
 from core.providers.batch_api import BatchFault
 from core.providers.openai_batch import RemoteBatch
 from core.rules.batches import (
@@ -56,7 +57,7 @@ UNWANTED = "its job was paused or cancelled before the batch was created"
 def gather(engine: Engine, job_id: UUID, model_id: UUID) -> None:
     """Begin a batch of what waits for one, unless somebody does, and carry it to the provider."""
     with engine.database.read() as session:
-        model = models.spec(session, model_id)
+        model = models.declared(session, model_id)
         under_way = batches.open_by_credential(session, model_id)
     healthy = engine.run(_healthy(engine, model_id, model))
     if not healthy:
@@ -85,13 +86,18 @@ def advance(engine: Engine, batch_id: UUID) -> None:
     if batch is None:
         return
     with engine.database.read() as session:
-        model = models.spec(session, batch.model_id)
+        model = models.declared(session, batch.model_id)
     _carry(Held(engine, batch, token, at(model, batch)))
 
 
-def at(model: ModelSpec, batch: Batch) -> ModelSpec:
-    """Return a model as it is declared, at the address where a batch is."""
-    return ModelSpec.model_validate({**model.model_dump(), "base_url": batch.base_url})
+def at(model: DeclaredModel, batch: Batch) -> DeclaredModel:
+    """Return a model as it is declared, at the address where a batch is.
+
+    One that has another address by now is trusted no longer: who named the old one is not known.
+    """
+    trusted = model.trusted and str(model.base_url) == batch.base_url
+    changes = {"base_url": batch.base_url, "trusted": trusted}
+    return DeclaredModel.model_validate({**model.model_dump(), **changes})
 
 
 async def _healthy(engine: Engine, model_id: UUID, model: ModelSpec) -> list[str]:

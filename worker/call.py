@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core import credentials
-from core.attempts import Heard, Opened, Opening
+from core.attempts import Heard, Opened, OpenedOrNot, Opening
 from core.db import utc_now
 from core.errors import InvalidMedia, MissingCredential
 from core.leases import Leased
@@ -16,6 +15,8 @@ from core.rules.money import cost_nano
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import CredentialRef
 from core.rules.tokens import estimate
+from core.rules.work import request_cost
+from core.spending import REST
 from core.vocabulary import Result
 from worker.judging import settlement
 from worker.turnstile import GivenBack, Turnstile
@@ -29,6 +30,8 @@ class Built:
 
     body: Body
     tokens: int
+    most_nano: int | None
+    """What the call costs at most, in billionths of a dollar; None: the model has no prices."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Call:
             reason = f"a body of {size:.1f} MB; the model takes {most} MB"
             return Reading(Result.TOO_LARGE, reason=reason)
         tokens = estimate(prompt, condition.detail, model.image_tokens, model.max_tokens)
-        return Built(body, tokens)
+        price = request_cost(model.prices, tokens - model.max_tokens, model.max_tokens)
+        return Built(body, tokens, price)
 
     async def make(self, built: Built | Reading) -> None:
         """Wait for room, write the attempt, send, and settle what came back.
@@ -69,20 +73,21 @@ class Call:
         except NeverFits as error:
             await self._settle(Reading(Result.TOO_LARGE, reason=str(error)), None)
         else:
-            await self._send(built.body, grant)
+            await self._send(built, grant)
 
-    async def _send(self, body: Body, grant: Grant) -> None:
+    async def _send(self, built: Built, grant: Grant) -> None:
         """Write the attempt, send it, and settle what came back."""
+        body = built.body
         secret = await self._secret(grant)
         if grant.delay_s > 0:
             await asyncio.sleep(grant.delay_s)
         stopping = self.turnstile.engine.stopping.is_set()
-        opened = None if stopping else await self._open(body, grant)
-        if opened is None:
+        opened = None if stopping else await self._open(built, grant)
+        if not isinstance(opened, Opened):
             await self.turnstile.back_out(grant)
-            raise GivenBack
+            raise GivenBack(REST.total_seconds() if opened else 0.0)
         turnstile, adapter = self.turnstile, self.turnstile.adapter
-        exchange = await turnstile.engine.client.post(
+        exchange = await turnstile.client.post(
             turnstile.url,
             adapter.headers(turnstile.model, secret),
             body.content,
@@ -91,7 +96,7 @@ class Call:
         )
         reading = adapter.read(exchange, now=utc_now())
         try:
-            await turnstile.leave(grant, exchange, reading)
+            await turnstile.leave(grant, self.request.id, exchange, reading)
         finally:
             # Whatever happens to the accounts: what was paid for is stored.
             await self._settle(reading, (opened, exchange))
@@ -102,17 +107,24 @@ class Call:
         if grant.credential not in refs:
             return None
         try:
-            return credentials.resolve(refs[grant.credential])
+            model = self.turnstile.model
+            return self.turnstile.engine.vault.resolve(refs[grant.credential], model.sealed)
         except MissingCredential as error:
             await self.turnstile.back_out(grant)
             await self.turnstile.revoke(grant.credential, str(error))
             raise GivenBack from error
 
-    async def _open(self, body: Body, grant: Grant) -> Opened | None:
-        """Write the attempt ahead of the call; None when it may not be sent any more."""
-        engine = self.turnstile.engine
+    async def _open(self, built: Built, grant: Grant) -> OpenedOrNot:
+        """Write the attempt ahead of the call, unless something keeps it from being sent."""
+        engine, body = self.turnstile.engine, built.body
         opening = Opening(
-            self.request, engine.owner, grant.credential, body.sent, body.sha256, utc_now()
+            self.request,
+            engine.owner,
+            grant.credential,
+            body.sent,
+            body.sha256,
+            utc_now(),
+            built.most_nano,
         )
         return await engine.writer.write(opening)
 
@@ -133,5 +145,6 @@ class Call:
                 heard,
                 owner=engine.owner,
                 now=now,
+                outage=self.turnstile.in_outage,
             )
         )

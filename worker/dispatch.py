@@ -14,9 +14,9 @@ from core import attempts, leases, models
 from core.db import AWAY, utc_now, words_of
 from core.leases import Leased
 from core.limiter.interface import LimiterAway
+from core.models import DeclaredModel
 from core.rules.readings import Reading
 from core.rules.room import PastUse
-from core.rules.specs import ModelSpec
 from core.rules.states import RequestState
 from core.rules.strategy import Verdict
 from core.settling import Settlement
@@ -59,7 +59,7 @@ class Slice:
     """
 
     def __init__(
-        self, engine: Engine, model_id: UUID, model: ModelSpec, wake: Callable[[], None]
+        self, engine: Engine, model_id: UUID, model: DeclaredModel, wake: Callable[[], None]
     ) -> None:
         self._engine = engine
         self._wake = wake
@@ -93,7 +93,7 @@ class Slice:
             for group in _groups(leased):
                 self._begin(self._prepare(group))
             if not leased:
-                await asyncio.sleep(LOOK_S)
+                await asyncio.wait(self._tasks, timeout=LOOK_S)
             elif len(leased) == room:
                 await self._wake_others()
         return False
@@ -235,13 +235,13 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
         engine.rescued += await engine.in_thread(partial(tidy, engine.database, now=utc_now()))
 
 
-def _spec(engine: Engine, model_id: UUID) -> ModelSpec:
+def _spec(engine: Engine, model_id: UUID) -> DeclaredModel:
     """Return a model as it is declared now."""
     with engine.database.read() as session:
-        return models.spec(session, model_id)
+        return models.declared(session, model_id)
 
 
-async def _restore(engine: Engine, model_id: UUID, model: ModelSpec) -> None:
+async def _restore(engine: Engine, model_id: UUID, model: DeclaredModel) -> None:
     """Tell the limiter once what was sent before this process started.
 
     Without this a restart would forget the calls of the last minute and day, and overrun limits
@@ -258,7 +258,7 @@ async def _restore(engine: Engine, model_id: UUID, model: ModelSpec) -> None:
     engine.restored.add(model_id)
 
 
-def _past(engine: Engine, model_id: UUID, model: ModelSpec) -> dict[str, list[PastUse]]:
+def _past(engine: Engine, model_id: UUID, model: DeclaredModel) -> dict[str, list[PastUse]]:
     """Return what a model used within the longest window of its limits."""
     now = utc_now()
     longest = DAY if model.limits.rpd else MINUTE

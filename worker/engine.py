@@ -18,10 +18,12 @@ from core.db import Database
 from core.limiter.factory import create_limiter
 from core.media.store import MediaStore
 from core.prompts import RunContext
-from core.providers.client import ProviderClient
+from core.providers.client import ProviderClients
+from core.rules.outages import Outage
 from core.rules.specs import ModelSpec
 from core.rules.standings import Want
 from core.settings import Settings
+from core.vault import Vault
 from worker.flow import Flow
 from worker.spool import Spool
 from worker.writer import Writer
@@ -43,7 +45,8 @@ class Engine:
         self.scratch = settings.data / "scratch" / "batches"
         self.store = MediaStore(settings.media)
         self.limiter = create_limiter(settings.broker)
-        self.client = ProviderClient()
+        self.vault = Vault.of(settings)
+        self.clients = ProviderClients(settings.private_networks)
         self.owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
         """The name this process leases under; new for each start, so no two ever share it."""
         self.contexts: dict[UUID, RunContext] = {}
@@ -68,6 +71,8 @@ class Engine:
         """When this process last carried out a tick."""
         self.rescued = 0
         """Requests taken back from workers that died."""
+        self.outages: defaultdict[UUID, Outage] = defaultdict(Outage)
+        """Which models' endpoints are down, as far as this process has seen."""
         self.stopping = asyncio.Event()
         self._slices: set[asyncio.Task[Any]] = set()
         self._threads = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")
@@ -129,5 +134,5 @@ class Engine:
 
     async def _close_clients(self) -> None:
         """Close what belongs to the loop."""
-        await self.client.aclose()
+        await self.clients.aclose()
         await self.limiter.close()

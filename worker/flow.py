@@ -7,7 +7,7 @@ AHEAD_S = 0.12
 
 FEWEST, MOST = 2, 64
 
-START_PER_S = 64.0
+START_PER_S = 128.0
 """Before anything is known: enough that the first calls leave together."""
 
 SETTLE_S = 0.5

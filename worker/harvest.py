@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from uuid import UUID
 
 import structlog
 
-from core import batch_lines, batches, jobs, rescue, runs, settling
+from core import batch_lines, batches, rescue, runs, settling
 from core.attempts import Heard
 from core.batch_lines import Line
 from core.db import utc_now
@@ -32,6 +31,7 @@ from core.rules.replies import understand
 from core.rules.states import RequestState
 from core.rules.strategy import Verdict, decide, lost
 from core.settling import Settlement
+from core.spending import Books
 from core.vocabulary import Result
 from worker.contexts import inputs_of, of_run
 from worker.held import ERRORS, OUTPUT, Held
@@ -177,8 +177,10 @@ def _settle_unknown(held: Held, lines: Sequence[Line], now: datetime) -> None:
     with held.engine.database.write.begin() as session:
         held.keep(session)
         runs.hold(session, {line.request.run_id for line in lines})
-        rescue.give_up(session, [line.request.id for line in lines], reason=reason, now=now)
-        settling.settle_all(session, settlements)
+        with Books(session) as books:
+            ids = [line.request.id for line in lines]
+            rescue.give_up(session, ids, books, reason=reason, now=now)
+            settling.settle_all(session, settlements, books)
 
 
 def _settle(held: Held, came: Sequence[Came], now: datetime) -> None:
@@ -194,9 +196,10 @@ def _settle(held: Held, came: Sequence[Came], now: datetime) -> None:
     with engine.database.write.begin() as session:
         held.keep(session)
         runs.hold(session, {request.run_id for request in requests})
-        tripped = settling.settle_all(session, settlements)
+        with Books(session) as books:
+            tripped = settling.settle_all(session, settlements, books)
     for run_id, reason in tripped.items():
-        _stop(held, run_id, reason)
+        held.stop_run(run_id, reason)
 
 
 def _settlement(
@@ -229,12 +232,6 @@ def _by_batch(verdict: Verdict) -> Verdict:
 def _nothing(line: Line, now: datetime) -> Exchange:
     """Return the exchange of a line that no reply came for."""
     return Exchange(None, {}, b"", max(0.0, (now - line.sent_at).total_seconds()))
-
-
-def _stop(held: Held, run_id: UUID, reason: str) -> None:
-    """Pause one run."""
-    with held.engine.database.write.begin() as session:
-        jobs.stop(session, run_id, reason, now=utc_now())
 
 
 def _rest(held: Held, fault: BatchFault) -> None:

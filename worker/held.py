@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from core import batches, credentials, jobs
+from core import batches, jobs
 from core.db import utc_now
+from core.models import DeclaredModel
 from core.providers.adapters import Adapter, adapter_for
 from core.providers.batch_api import TRANSFER_S, BatchApi
 from core.rules.batches import ENDED_BATCH, BatchState, holder
-from core.rules.specs import CredentialRef, ModelSpec
+from core.rules.specs import CredentialRef
 from core.tables import Batch
 from worker.engine import Engine
 
@@ -47,7 +49,7 @@ class Held:
     engine: Engine
     batch: Batch
     token: str
-    model: ModelSpec
+    model: DeclaredModel
     """As declared now, at the address where the batch is."""
     fresh: bool = False
     """Whether this very step began it."""
@@ -109,8 +111,12 @@ class Held:
         with self.engine.database.read() as session:
             running = batches.running_runs(session, self.batch)
         for run_id in running:
-            with self.engine.database.write.begin() as session:
-                jobs.stop(session, run_id, reason, now=utc_now())
+            self.stop_run(run_id, reason)
+
+    def stop_run(self, run_id: UUID, reason: str) -> None:
+        """Pause one run."""
+        with self.engine.database.write.begin() as session:
+            jobs.stop(session, run_id, reason, now=utc_now())
 
     def call(self, work: Callable[[BatchApi], Coroutine[Any, Any, T]]) -> T:
         """Make a call to the provider, held meanwhile.
@@ -121,7 +127,8 @@ class Held:
             raise Interrupted
         secret = self._secret()
         self.note(held_until=utc_now() + CALLING)
-        api = BatchApi(self.engine.client, self.adapter, self.model, secret, utc_now())
+        client = self.engine.clients.of(str(self.model.base_url), trusted=self.model.trusted)
+        api = BatchApi(client, self.adapter, self.model, secret, utc_now())
         try:
             return self.engine.run(self._cut_off_by_a_stop(work(api)))
         except CancelledError as error:
@@ -141,7 +148,7 @@ class Held:
         """Return the secret of its credential, read at its use. Raises MissingCredential."""
         refs: dict[str, CredentialRef] = {ref.key: ref for ref in self.model.credentials}
         ref = refs.get(self.batch.credential)
-        return None if ref is None else credentials.resolve(ref)
+        return None if ref is None else self.engine.vault.resolve(ref, self.model.sealed)
 
     def _seen(self, values: dict[str, Any]) -> None:
         """Bring what is in memory up to what was written."""

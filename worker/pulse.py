@@ -8,10 +8,9 @@ from functools import partial
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from core import workers
-from core.db import Database, utc_now
+from core.db import AWAY, Database, utc_now, words_of
 from core.limiter.interface import LimiterAway
 from core.rules.standings import CredentialStanding, ModelStanding
 from core.workers import Life
@@ -53,8 +52,8 @@ async def _say(engine: Engine, life: Life) -> None:
     standings = {model_id: await _look(engine, model_id) for model_id in list(engine.called)}
     try:
         await engine.in_thread(partial(_write, engine.database, life, standings))
-    except SQLAlchemyError as error:
-        log.warning("nobody is told that this worker lives", error=str(error))
+    except AWAY as away:
+        log.warning("nobody is told that this worker lives", error=words_of(away))
 
 
 async def _look(engine: Engine, model_id: UUID) -> ModelStanding:

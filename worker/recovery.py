@@ -9,15 +9,17 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import again, jobs, models, runs
+from core import again, models, runs
 from core.attempts import Heard
-from core.db import Database, utc_now
+from core.db import Database
 from core.prompts import RunContext, SampleInput
 from core.providers.adapters import adapter_for
 from core.rules.money import cost_nano
 from core.rules.specs import ModelSpec
 from core.settling import Settlement
+from core.spending import Books
 from core.tables import Attempt
+from worker.aftermath import follow_up
 from worker.contexts import inputs_of, of_run
 from worker.judging import settlement
 from worker.spool import Reply, left_behind
@@ -41,7 +43,8 @@ def recover(database: Database, folder: Path) -> int:
             whole &= _store(database, replies[start : start + GROUP])
         left.done(whole=whole)
         count += len(replies)
-        log.warning("replies of a process that is gone were stored", replies=len(replies))
+        if replies:
+            log.warning("replies of a process that is gone were stored", replies=len(replies))
     return count
 
 
@@ -52,10 +55,9 @@ def _store(database: Database, replies: Sequence[Reply]) -> bool:
         settlements = _judged(session, known)
     with database.write.begin() as session:
         runs.hold(session, {s.request.run_id for s in settlements})
-        tripped = again.settle_all(session, settlements)
-    for run_id, reason in tripped.items():
-        with database.write.begin() as session:
-            jobs.stop(session, run_id, reason, now=utc_now())
+        with Books(session) as books:
+            tripped = again.settle_all(session, settlements, books)
+    follow_up(database, settlements, tripped)
     return len(known) == len(replies)
 
 
@@ -84,7 +86,7 @@ def _judged(session: Session, replies: Sequence[Reply]) -> list[Settlement]:
     settlements = []
     for run_id, of_it in by_run.items():
         context = of_run(session, run_id)
-        model = models.spec(session, _model_of(session, run_id))
+        model = models.declared(session, _model_of(session, run_id))
         inputs = inputs_of(session, [reply.request for reply in of_it])
         settlements += [_settlement(reply, context, model, inputs) for reply in of_it]
     return settlements

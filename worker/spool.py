@@ -70,6 +70,8 @@ class Reply:
                 tuple(request["sample_ids"]),
                 request["attempts"],
                 Asked(**request["asked"]),
+                is_part=request.get("is_part", False),
+                canary=request.get("canary", False),
             ),
             said["owner"],
             Exchange(
@@ -79,6 +81,7 @@ class Reply:
                 exchange["latency_s"],
                 None if failure is None else Result(failure),
                 exchange["error"],
+                connected=exchange.get("connected", True),
             ),
             datetime.fromisoformat(said["at"]),
         )

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import structlog
 
-from core import jobs, models
 from core.db import utc_now
 from core.limiter.interface import (
     Cost,
@@ -24,13 +23,14 @@ from core.limiter.interface import (
     Rest,
     Wait,
 )
+from core.models import DeclaredModel
 from core.providers.adapters import adapter_for
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
-from core.rules.specs import ModelSpec
 from core.rules.standings import Want
 from core.vocabulary import Result
 from worker.engine import Engine
+from worker.revoked import pause_without_any
 
 log = structlog.get_logger()
 
@@ -83,16 +83,20 @@ class Turnstile:
     Those at its head are asked for together.
     """
 
-    def __init__(self, engine: Engine, model_id: UUID, model: ModelSpec, slice_s: float) -> None:
+    def __init__(
+        self, engine: Engine, model_id: UUID, model: DeclaredModel, slice_s: float
+    ) -> None:
         self.engine = engine
         self.model_id = model_id
         self.model = model
         self.adapter = adapter_for(model.wire)
         self.url = self.adapter.url(model)
+        self.client = engine.clients.of(self.url, trusted=model.trusted)
         self.waiting = 0
         """Calls that are leased and have no room yet."""
         self.granted = 0
         """Calls that had room given so far."""
+        self._outage = engine.outages[model_id]
         self._deadline = engine.loop.time() + slice_s
         self._closed = False
         self._line: deque[Place] = deque()
@@ -165,7 +169,9 @@ class Turnstile:
 
     async def _serve_first(self, left: float) -> float:
         """Ask once for the first in the line, and wait as told; return the wait."""
-        asked = list(islice(self._line, TOGETHER))
+        if self.in_outage and (wait := await self._hold_back(left)) is not None:
+            return wait
+        asked = list(islice(self._line, 1 if self.in_outage else TOGETHER))
         try:
             reserved = await self._reserve([Cost(tokens=place.tokens) for place in asked])
         except NeverFits as error:
@@ -194,6 +200,23 @@ class Turnstile:
             await _within(self._freed, min(wait, left))
         return wait
 
+    @property
+    def in_outage(self) -> bool:
+        """Tell whether the endpoint is taken to be down."""
+        return self._outage.down
+
+    async def _hold_back(self, left: float) -> float | None:
+        """Rest while the endpoint is down; None if nobody tries it and the next call may."""
+        rest = self._outage.rest_s(self.engine.loop.time())
+        if rest > 0:
+            self._rest(rest)
+            return rest
+        if not self._out:
+            return None
+        self._freed.clear()
+        await _within(self._freed, left)
+        return 0.0
+
     async def _reserve(self, costs: list[Cost]) -> Reserved:
         """Ask for room; while the limiter is away there is none."""
         try:
@@ -217,8 +240,11 @@ class Turnstile:
         self._out -= 1
         self._freed.set()
 
-    async def leave(self, grant: Grant, exchange: Exchange, reading: Reading) -> None:
+    async def leave(
+        self, grant: Grant, request_id: int, exchange: Exchange, reading: Reading
+    ) -> None:
         """Account for a call that is over, and learn from what the provider said."""
+        self._outage.hear(request_id, reading.result, self.engine.loop.time())
         self._out -= 1
         with _forgiven():
             await self._account(grant, exchange, reading)
@@ -245,33 +271,15 @@ class Turnstile:
         await self._stop_without_credentials(f"{credential} was rejected: {reason}")
 
     async def _stop_without_credentials(self, reason: str) -> None:
-        """Pause the model's runs if every credential is revoked.
-
-        The runs wait for a person then, so the credentials are reinstated at once: a resumed run
-        finds out by itself whether they are good.
-        """
-        limiter, model, keys = self.engine.limiter, str(self.model_id), self.model.credential_keys
-        statuses = await limiter.status(model, self.model.limits, keys)
-        if any(status.health is not Health.REVOKED for status in statuses):
-            return
-        self.close()
-        await self.engine.in_thread(self._stop_runs, reason)
-        for key in keys:
-            await limiter.reinstate(model, key)
+        """Let nothing more out if every credential is revoked, and say why."""
+        if await pause_without_any(self.engine, self.model_id, self.model, reason):
+            self.close()
 
     def _rest(self, seconds: float) -> None:
         """Let nothing more out: there is no room before the slice ends."""
         until = self.engine.loop.time() + min(seconds, REST_S)
         self.engine.resting[self.model_id] = until
         self.close()
-
-    def _stop_runs(self, reason: str) -> None:
-        """Pause the running runs of this model."""
-        with self.engine.database.read() as session:
-            running = models.running(session, self.model_id)
-        for run_id in running:
-            with self.engine.database.write.begin() as session:
-                jobs.stop(session, run_id, reason, now=utc_now())
 
 
 async def _within(event: asyncio.Event, seconds: float) -> None:

@@ -3,15 +3,20 @@
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
+from uuid import UUID
 
 import structlog
 
-from core import again, attempts, jobs, runs, settling
-from core.attempts import Opened, Opening
-from core.db import AWAY, Database, utc_now, words_of
+from core import again, attempts, runs, settling
+from core.attempts import OpenedOrNot, Opening
+from core.db import AWAY, Database, words_of
 from core.settling import Settlement
+from core.spending import Books
+from worker.aftermath import follow_up
 from worker.spool import Spool
 
 log = structlog.get_logger()
@@ -19,12 +24,17 @@ log = structlog.get_logger()
 GROUP_S = 0.01
 """How long a group waits for company: about as long as a commit takes."""
 
+SETTLEMENTS = 32
+"""In one group at most: a call waits for its opening to be committed, and nobody for these."""
+
 MAX_GROUP = 500
+"""Writes repeated in one transaction after the database was away."""
+
 RETRY_S = 1.0
 """Between tries while the database is away."""
 
 Write = Opening | Settlement
-Awaited = tuple[Write, asyncio.Future[Opened | None]]
+Awaited = tuple[Write, asyncio.Future[OpenedOrNot]]
 
 
 class Writer:
@@ -35,15 +45,17 @@ class Writer:
         self._loop = loop
         self._spool = spool
         self._queue: SimpleQueue[Awaited | None] = SimpleQueue()
+        self._settlements: deque[Awaited] = deque()
+        """Taken from the queue, to be committed."""
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
-    def write(self, item: Write) -> asyncio.Future[Opened | None]:
+    def write(self, item: Write) -> asyncio.Future[OpenedOrNot]:
         """Queue a write; the future ends when it is committed.
 
-        Of an opening it gives the attempt, or None when the request may not be sent any more.
+        Of an opening it gives the attempt, or what keeps it from being sent.
         """
-        future: asyncio.Future[Opened | None] = self._loop.create_future()
+        future: asyncio.Future[OpenedOrNot] = self._loop.create_future()
         self._queue.put((item, future))
         return future
 
@@ -58,33 +70,33 @@ class Writer:
     def _work(self) -> None:
         """Commit groups until closed."""
         going = True
-        while going:
-            group, going = self._gather()
+        while going or self._settlements:
+            openings, going = self._taken() if going else ([], False)
+            count = min(len(self._settlements), SETTLEMENTS)
+            group = openings + [self._settlements.popleft() for _ in range(count)]
             try:
                 self._commit(group)
             except AWAY as away:
+                group += self._settlements
+                self._settlements.clear()
                 going = self._outlast(group, away) if going else self._give_up(group)
 
-    def _gather(self) -> tuple[list[Awaited], bool]:
-        """Return the next group, and whether there will be another.
+    def _taken(self) -> tuple[list[Awaited], bool]:
+        """Take what is queued; return the openings in it, and whether more will come.
 
         It sleeps once and takes what has come: to wake for each write would take the interpreter
         away from the loop each time.
         """
-        first = self._queue.get()
-        if first is None:
-            return [], False
-        group = [first]
-        time.sleep(GROUP_S)
-        while len(group) < MAX_GROUP:
-            try:
-                item = self._queue.get_nowait()
-            except Empty:
-                break
-            if item is None:
-                return group, False
-            group.append(item)
-        return group, True
+        taken = [] if self._settlements else [self._queue.get()]
+        if taken and taken[0] is not None:
+            time.sleep(GROUP_S)
+        with suppress(Empty):
+            while not taken or taken[-1] is not None:
+                taken.append(self._queue.get_nowait())
+        writes = [item for item in taken if item is not None]
+        self._settlements += (item for item in writes if isinstance(item[0], Settlement))
+        openings = [item for item in writes if isinstance(item[0], Opening)]
+        return openings, len(writes) == len(taken)
 
     def _commit(self, group: Sequence[Awaited], *, repeated: bool = False) -> None:
         """Commit a group; when something in it is bad, each write alone, so that one fails.
@@ -176,13 +188,13 @@ class Writer:
             arrived.append(item)
         return arrived, True
 
-    def _tell(self, group: Sequence[Awaited], results: Sequence[Opened | Exception | None]) -> None:
+    def _tell(self, group: Sequence[Awaited], results: Sequence[OpenedOrNot | Exception]) -> None:
         """End the futures of a group, in one step on their loop."""
         futures = [future for _, future in group]
         self._loop.call_soon_threadsafe(_end, futures, results)
 
-    def _transact(self, items: Sequence[Write], *, repeated: bool) -> list[Opened | None]:
-        """Commit some writes, and stop the runs whose breaker they trip.
+    def _transact(self, items: Sequence[Write], *, repeated: bool) -> list[OpenedOrNot]:
+        """Commit some writes; stop runs whose breaker trips, or that can afford no more calls.
 
         `repeated`: a commit of them was tried before, and nobody knows whether it happened.
         """
@@ -190,21 +202,22 @@ class Writer:
         openings = [item for item in items if isinstance(item, Opening)]
         settle_all = again.settle_all if repeated else settling.settle_all
         open_all = again.open_all if repeated else attempts.open_all
-        tripped = {}
+        tripped: dict[UUID, str] = {}
         with self._database.write.begin() as session:
             runs.hold(session, {item.request.run_id for item in items})
-            if settlements:
-                tripped = settle_all(session, settlements)
-            opened = iter(open_all(session, openings) if openings else [])
-        for run_id, reason in tripped.items():
-            with self._database.write.begin() as session:
-                jobs.stop(session, run_id, reason, now=utc_now())
+            with Books(session) as books:
+                if settlements:
+                    tripped = settle_all(session, settlements, books)
+                ends = open_all(session, openings, books) if openings else []
+        tripped |= attempts.out_of_budget(openings, ends)
+        follow_up(self._database, settlements, tripped)
+        opened = iter(ends)
         return [next(opened) if isinstance(item, Opening) else None for item in items]
 
 
 def _end(
-    futures: Sequence[asyncio.Future[Opened | None]],
-    results: Sequence[Opened | Exception | None],
+    futures: Sequence[asyncio.Future[OpenedOrNot]],
+    results: Sequence[OpenedOrNot | Exception],
 ) -> None:
     """End the futures that are still waited for; a stop cuts calls off."""
     for future, result in zip(futures, results, strict=True):

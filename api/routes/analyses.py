@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from api import cursors
 from api.deps import DatabaseDep, PageDep
 from api.kept import Answer, AskedDep
+from api.rules import VIEWER
 from api.schemas.analyses import (
     CaseOut,
     CaseQuery,
@@ -59,49 +60,51 @@ NormaliseQuery = Annotated[
 CaseDep = Annotated[CaseQuery, Depends()]
 
 
-@router.get("/main", summary="Main results", response_model=MainResults)
+@router.get("/main", dependencies=[VIEWER], summary="Main results", response_model=MainResults)
 def get_main(asked: AskedDep, shown: ShownDep) -> Any:
     """Return datasets x models: every metric with its interval, baselines, coverage."""
     return _shown(asked.answer(MainResults, main_results, "main"), shown)
 
 
-@router.get("/temporal", summary="Frames", response_model=Varying)
+@router.get("/temporal", dependencies=[VIEWER], summary="Frames", response_model=Varying)
 def get_temporal(asked: AskedDep, shown: ShownDep) -> Any:
     """Return how the figures change with the number of frames."""
     return _shown(asked.answer(Varying, varying.temporal, "temporal"), shown)
 
 
-@router.get("/fusion", summary="Text, video, both", response_model=Varying)
+@router.get("/fusion", dependencies=[VIEWER], summary="Text, video, both", response_model=Varying)
 def get_fusion(asked: AskedDep, shown: ShownDep) -> Any:
     """Return how the figures change with what is shown of a sample."""
     return _shown(asked.answer(Varying, varying.fusion, "fusion"), shown)
 
 
-@router.get("/templates", summary="Wording of the prompt", response_model=Varying)
+@router.get(
+    "/templates", dependencies=[VIEWER], summary="Wording of the prompt", response_model=Varying
+)
 def get_template_analysis(asked: AskedDep, shown: ShownDep) -> Any:
     """Return the spread over templates, and which samples flip."""
     return _shown(asked.answer(Varying, varying.templates, "templates"), shown)
 
 
-@router.get("/color", summary="Color against gray", response_model=Varying)
+@router.get("/color", dependencies=[VIEWER], summary="Color against gray", response_model=Varying)
 def get_color(asked: AskedDep, shown: ShownDep) -> Any:
     """Return what color is worth, sample by sample."""
     return _shown(asked.answer(Varying, varying.color, "color"), shown)
 
 
-@router.get("/stability", summary="Repeats", response_model=Stability)
+@router.get("/stability", dependencies=[VIEWER], summary="Repeats", response_model=Stability)
 def get_stability(asked: AskedDep, shown: ShownDep) -> Any:
     """Return how far the repeats of each condition agree."""
     return _shown(asked.answer(Stability, stability, "stability"), shown)
 
 
-@router.get("/pairwise", summary="Two runs", response_model=Pairwise)
+@router.get("/pairwise", dependencies=[VIEWER], summary="Two runs", response_model=Pairwise)
 def get_pairwise(asked: AskedDep, shown: ShownDep) -> Any:
     """Return every pair of the selected runs over one dataset, compared sample by sample."""
     return _shown(asked.answer(Pairwise, pairwise, "pairwise"), shown)
 
 
-@router.get("/classes", summary="Confusion", response_model=Classes)
+@router.get("/classes", dependencies=[VIEWER], summary="Confusion", response_model=Classes)
 def get_classes(
     asked: AskedDep,
     shown: ShownDep,
@@ -113,13 +116,15 @@ def get_classes(
     return _shown(found, shown, normalise)
 
 
-@router.get("/refusals", summary="Refusals", response_model=Refusals)
+@router.get("/refusals", dependencies=[VIEWER], summary="Refusals", response_model=Refusals)
 def get_refusals(asked: AskedDep, shown: ShownDep) -> Any:
     """Return what was refused where, which samples, and what the refusals cost."""
     return _shown(asked.answer(Refusals, refusals, "refusals"), shown)
 
 
-@router.get("/position", summary="Place in the batch", response_model=Position)
+@router.get(
+    "/position", dependencies=[VIEWER], summary="Place in the batch", response_model=Position
+)
 def get_position(asked: AskedDep, shown: ShownDep) -> Any:
     """Return accuracy by slot in the batch, and what another batch size changes."""
     return _shown(asked.answer(Position, position, "position"), shown)
@@ -127,6 +132,7 @@ def get_position(asked: AskedDep, shown: ShownDep) -> Any:
 
 @router.get(
     "/cases",
+    dependencies=[VIEWER],
     summary="Single predictions",
     response_model=Page[CaseOut],
     responses=_content(TABLES),

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Body, Request, Response, status
 
 from api.deps import DatabaseDep, PatienceDep
 from api.routes.jobs import IdempotencyKey
+from api.rules import MEMBER
 from api.schemas.problem import problems
 from api.schemas.work import AuditBody, JobOut
-from core import audits, progress
+from core import audits, progress, trail
 from core.db import utc_now
 
 router = APIRouter(prefix="/runs", tags=["runs"])
@@ -17,6 +18,7 @@ router = APIRouter(prefix="/runs", tags=["runs"])
 
 @router.post(
     "/{run_id}/audit",
+    dependencies=[MEMBER],
     status_code=status.HTTP_202_ACCEPTED,
     summary="Audit the batching of a run",
     responses=problems(404, 409),
@@ -45,6 +47,8 @@ def audit_run(
             idempotency_key=idempotency_key,
             now=now,
         )
+        if job.created_at == now:
+            trail.note(session, "audit_run", run_id, {"job": str(job.id)}, now=now)
         detail = progress.of_jobs(session, [job], patience=patience, now=now)[0]
         shown = JobOut.of(detail, now=now)
     response.headers["Location"] = request.app.url_path_for("get_job", job_id=job.id)

@@ -7,11 +7,12 @@ from fastapi.responses import FileResponse
 
 from api import uploads
 from api.deps import DatabaseDep, MediaStoreDep, PageDep, SettingsDep
+from api.rules import MEMBER, VIEWER
 from api.schemas.base import Int64, Page
 from api.schemas.datasets import DatasetImported, DatasetOut, SampleOut
 from api.schemas.problem import problems
 from api.uploads import BODY, ImportDep
-from core import datasets
+from core import datasets, trail
 from core.db import utc_now
 from core.media import headers, videos
 
@@ -26,7 +27,7 @@ FOREVER = "private, max-age=31536000, immutable"
 """A medium's digest is its address, so what is at it never changes."""
 
 
-@router.get("", summary="List the datasets")
+@router.get("", dependencies=[VIEWER], summary="List the datasets")
 def list_datasets(database: DatabaseDep, page: PageDep) -> Page[DatasetOut]:
     """Return every version, by name and digest."""
     with database.read() as session:
@@ -36,6 +37,7 @@ def list_datasets(database: DatabaseDep, page: PageDep) -> Page[DatasetOut]:
 
 @router.post(
     "",
+    dependencies=[MEMBER],
     status_code=status.HTTP_201_CREATED,
     summary="Import a dataset",
     openapi_extra={"requestBody": BODY},
@@ -57,7 +59,7 @@ def import_dataset(
     The problem then lists every fault in `report`. An archive holds a folder for each label, or
     a manifest (`label.csv` with `name,gt`) and its media in `image/`, `video/` or beside it.
     """
-    scratch = settings.data / "scratch"
+    scratch, now = settings.data / "scratch", utc_now()
     scratch.mkdir(parents=True, exist_ok=True)
     with uploads.opened(upload, scratch) as source, database.write.begin() as session:
         dataset, report = datasets.import_dataset(
@@ -65,9 +67,12 @@ def import_dataset(
             store,
             upload.draft,
             source,
-            utc_now(),
+            now,
             skip_faulty=upload.skip_faulty,
             scratch=scratch,
+        )
+        trail.note(
+            session, "import_dataset", datasets.version(dataset), {"new": report.new}, now=now
         )
     if not report.new:
         response.status_code = status.HTTP_200_OK
@@ -76,14 +81,19 @@ def import_dataset(
     return DatasetImported.made(dataset, report)
 
 
-@router.get("/{name}", summary="Show a dataset", responses=problems(404))
+@router.get("/{name}", dependencies=[VIEWER], summary="Show a dataset", responses=problems(404))
 def get_dataset(name: Reference, database: DatabaseDep) -> DatasetOut:
     """Return the newest version under a name, or the one whose digest is given."""
     with database.read() as session:
         return DatasetOut.of(datasets.get(session, name))
 
 
-@router.get("/{name}/samples", summary="List a dataset's samples", responses=problems(404))
+@router.get(
+    "/{name}/samples",
+    dependencies=[VIEWER],
+    summary="List a dataset's samples",
+    responses=problems(404),
+)
 def list_samples(name: Reference, database: DatabaseDep, page: PageDep) -> Page[SampleOut]:
     """Return the samples of a version in the order of their names."""
     with database.read() as session:
@@ -94,6 +104,7 @@ def list_samples(name: Reference, database: DatabaseDep, page: PageDep) -> Page[
 
 @router.get(
     "/{name}/samples/{sample_id}/media",
+    dependencies=[VIEWER],
     summary="Fetch a sample's image, video or frame",
     response_class=Response,
     responses={
@@ -122,6 +133,7 @@ def get_sample_media(
         "ETag": etag,
         "Cache-Control": FOREVER,
         "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
         "Content-Disposition": f'inline; filename="{ref.digest[:12]}.{ref.format}"',
     }
     if if_none_match is not None and etag in if_none_match:

@@ -5,6 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from api.deps import DatabaseDep, PageDep
+from api.rules import VIEWER
 from api.schemas.base import Page
 from api.schemas.metrics import RunMetrics
 from core import closing, progress
@@ -13,7 +14,7 @@ from core.vocabulary import Origin, Task
 router = APIRouter(prefix="/metrics", tags=["runs"])
 
 
-@router.get("", summary="Compare runs")
+@router.get("", dependencies=[VIEWER], summary="Compare runs")
 def list_metrics(
     database: DatabaseDep,
     page: PageDep,

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from api.rules import VIEWER
 from core import builtin
 from core.builtin import Benchmark
 
@@ -15,7 +16,7 @@ class Specs(BaseModel):
     items: list[Benchmark]
 
 
-@router.get("", summary="List the built-in datasets")
+@router.get("", dependencies=[VIEWER], summary="List the built-in datasets")
 def list_specs() -> Specs:
     """Return the specs that an import takes when only the name of a dataset is given."""
     return Specs(items=list(builtin.benchmarks().values()))

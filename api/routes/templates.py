@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Query, Request, Response, status
 
 from api.deps import DatabaseDep, MediaStoreDep, PageDep
+from api.rules import MEMBER, VIEWER
 from api.schemas.base import Page
 from api.schemas.problem import problems
 from api.schemas.templates import (
@@ -15,7 +16,7 @@ from api.schemas.templates import (
     TemplateCreate,
     TemplateOut,
 )
-from core import previews, templates
+from core import previews, templates, trail
 from core.db import utc_now
 from core.rules.submissions import PreviewSpec
 from core.vocabulary import Task
@@ -23,7 +24,7 @@ from core.vocabulary import Task
 router = APIRouter(prefix="/templates", tags=["templates"])
 
 
-@router.get("", summary="List the templates")
+@router.get("", dependencies=[VIEWER], summary="List the templates")
 def list_templates(
     database: DatabaseDep,
     page: PageDep,
@@ -41,6 +42,7 @@ def list_templates(
 
 @router.post(
     "",
+    dependencies=[MEMBER],
     status_code=status.HTTP_201_CREATED,
     summary="Add a template, or a version of one",
     responses={
@@ -52,6 +54,7 @@ def create_template(
     body: TemplateCreate, database: DatabaseDep, request: Request, response: Response
 ) -> TemplateOut:
     """Store a text under the next version of its name, unless a version has that very text."""
+    now = utc_now()
     with database.write.begin() as session:
         template, added = templates.create(
             session,
@@ -59,8 +62,11 @@ def create_template(
             modality=body.modality,
             name=body.name,
             text=body.text,
-            now=utc_now(),
+            now=now,
         )
+        if added:
+            named = f"{template.name}@{template.version}"
+            trail.note(session, "create_template", template.id, {"name": named}, now=now)
     if not added:
         response.status_code = status.HTTP_200_OK
     response.headers["Location"] = request.app.url_path_for("get_template", template_id=template.id)
@@ -69,6 +75,7 @@ def create_template(
 
 @router.post(
     "/preview",
+    dependencies=[VIEWER],
     summary="Show what would be sent with a template",
     responses=problems(404),
 )
@@ -83,7 +90,12 @@ def preview_template(
     return PreviewOut.of(previews.render(store, asked))
 
 
-@router.get("/{template_id}", summary="Show one version of a template", responses=problems(404))
+@router.get(
+    "/{template_id}",
+    dependencies=[VIEWER],
+    summary="Show one version of a template",
+    responses=problems(404),
+)
 def get_template(template_id: UUID, database: DatabaseDep) -> TemplateOut:
     """Return a version; it never changes."""
     with database.read() as session:

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import Field
 
+from api.schemas.base import Int64
 from core.analyses.cases import Case, CaseFilter
 from core.analyses.selection import Selection
 from core.figures.drawing import Form, Look, Normalise, Width
@@ -135,9 +136,12 @@ class CaseQuery:
                 description="`all`: the selected runs give a sample one class; `some`: they differ",
             ),
         ] = None,
+        sample: Annotated[
+            Int64 | None, Query(description="One sample, by its id: what the runs say of it")
+        ] = None,
     ) -> None:
         agreed = None if agreement is None else agreement == "all"
-        self.filter = CaseFilter(outcome, target, label, right, rank, agreed)
+        self.filter = CaseFilter(outcome, target, label, right, rank, agreed, sample)
 
 
 class CaseOut(Case):

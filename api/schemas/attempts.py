@@ -28,6 +28,10 @@ class AttemptOut(BaseModel):
     prompt_tokens: int | None
     completion_tokens: int | None
     cost_usd: float | None
+    reserved_usd: float = Field(
+        description="The most that it can cost: held in budgets while it is under way; stays, and"
+        " counts as spent, where it may have been billed and nobody heard for how much"
+    )
     reason: str | None
 
     @classmethod
@@ -58,7 +62,10 @@ class AttemptDetail(AttemptOut):
 
 def _own(attempt: Attempt, shown: type[AttemptOut]) -> dict[str, Any]:
     """Return the fields that an attempt has under the same name, and its cost in dollars."""
-    names = [name for name in shown.model_fields if name != "cost_usd"]
     cost = attempt.cost_nano
-    values = {name: getattr(attempt, name) for name in names}
-    return {**values, "cost_usd": None if cost is None else dollars(cost)}
+    money = {
+        "cost_usd": None if cost is None else dollars(cost),
+        "reserved_usd": dollars(attempt.reserved_nano),
+    }
+    names = shown.model_fields.keys() - money.keys()
+    return {**{name: getattr(attempt, name) for name in names}, **money}

@@ -1,17 +1,16 @@
 """Bodies of /v1/datasets."""
 
-from datetime import datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.base import Body
 from core import datasets
+from core.bodies.inputs import DatasetBody, DatasetImportedBody
 from core.imports.layouts import DatasetDraft
 from core.imports.report import ImportReport
 from core.media.refs import from_json
 from core.rules.pictures import MediaRef
-from core.rules.specs import DatasetSpec
 from core.tables import Dataset, Sample
 from core.vocabulary import MediaKind
 
@@ -37,34 +36,8 @@ class DatasetImport(Body):
     )
 
 
-class FaultOut(BaseModel):
-    """One thing that is wrong with a dataset."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    path: str
-    reason: str
-
-
-class ReportOut(BaseModel):
-    """What an import found."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    samples: int = Field(description="Good samples")
-    error_count: int
-    errors: list[FaultOut] = Field(description="The first thousand")
-    warning_count: int
-    warnings: list[FaultOut] = Field(description="The first thousand")
-
-
-class DatasetOut(DatasetSpec):
+class DatasetOut(DatasetBody):
     """One version of a dataset."""
-
-    version: str = Field(description="`name@digest`: stands for this version wherever one is named")
-    digest: str = Field(description="SHA-256 over the spec and every sample, media included")
-    samples: int
-    imported_at: datetime
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
@@ -72,10 +45,8 @@ class DatasetOut(DatasetSpec):
         return cls.model_validate(_shown(dataset))
 
 
-class DatasetImported(DatasetOut):
+class DatasetImported(DatasetImportedBody):
     """A version that has just been imported, and what the import found."""
-
-    report: ReportOut
 
     @classmethod
     def made(cls, dataset: Dataset, report: ImportReport) -> Self:

@@ -1,33 +1,19 @@
 """Bodies of metrics."""
 
 from typing import Any, Self
-from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from core import datasets
+from core.bodies.metrics import RunFigures
 from core.progress import RunDetail
-from core.references import ReferenceFigure, beside
+from core.references import beside
 from core.rules.metrics import METRICS
 from core.rules.scoring import Metrics
-from core.rules.states import Status
-from core.vocabulary import Origin
 
 
-class RunMetrics(Metrics):
+class RunMetrics(RunFigures):
     """The figures of a run, and what it is a run of."""
-
-    run_id: UUID
-    origin: Origin
-    status: Status
-    dataset: str = Field(description="name@version")
-    variant: str | None
-    model: str
-    condition: dict[str, Any]
-    repeat: int
-    references: tuple[ReferenceFigure, ...] = Field(
-        description="Published results on the same dataset"
-    )
 
     @classmethod
     def of(cls, detail: RunDetail, metrics: Metrics, **more: Any) -> Self:

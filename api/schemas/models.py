@@ -1,13 +1,13 @@
 """Bodies of /v1/models."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from api.schemas.base import Body
 from core import credentials, presets
+from core.bodies.inputs import CredentialBody, ModelBody
 from core.canary import Check
 from core.presets import Preset
 from core.rules.money import dollars
@@ -22,6 +22,7 @@ from core.rules.specs import (
 )
 from core.rules.tokens import ImageRule
 from core.tables import Model
+from core.vault import Vault
 from core.vocabulary import Result
 
 EXAMPLE: dict[str, Any] = {
@@ -41,6 +42,51 @@ PRESET_EXAMPLE: dict[str, Any] = {
     "parameters": {"resource": "our-resource", "deployment": "gpt-4o-eu"},
     "model": "gpt-4o",
 }
+MIN_SECRET = 8
+"""Characters: a shorter one could not be blotted out of what a provider repeats."""
+
+
+class CredentialGiven(CredentialRef):
+    """Where a secret is read from; or the secret itself, which is encrypted and never shown."""
+
+    secret: SecretStr | None = Field(None, min_length=MIN_SECRET, max_length=credentials.MAX_SECRET)
+
+    @model_validator(mode="after")
+    def exactly_one_source(self) -> Self:
+        """Require one of the sources, and a secret that a header can carry."""
+        given = [self.env, self.file, self.stored, self.secret]
+        if given.count(None) != len(given) - 1:
+            raise ValueError("a credential is either env, file, secret or stored")
+        if self.secret is not None and not _is_one_line(self.secret.get_secret_value()):
+            raise ValueError("a secret is one line of printable ASCII characters without blanks")
+        return self
+
+    @property
+    def key(self) -> str:
+        """Return what tells it from the model's other credentials."""
+        return super().key if self.secret is None else f"secret:{hash(self.secret)}"
+
+
+def _is_one_line(secret: str) -> bool:
+    return secret.isascii() and secret.isprintable() and " " not in secret
+
+
+def kept(
+    given: Iterable[CredentialGiven], vault: Vault
+) -> tuple[list[CredentialRef], dict[str, str]]:
+    """Return credentials as they are stored, and what is sealed of them by its fingerprint."""
+    refs: list[CredentialRef] = []
+    sealed: dict[str, str] = {}
+    for each in given:
+        if each.secret is None:
+            refs.append(CredentialRef(env=each.env, file=each.file, stored=each.stored))
+        else:
+            mark, token = vault.seal(each.secret.get_secret_value())
+            refs.append(CredentialRef(stored=mark))
+            sealed[mark] = token
+    return refs, sealed
+
+
 ADDRESS = "presets"
 """The list of presets has the address that a model of this name would have."""
 
@@ -55,6 +101,7 @@ class ModelCreate(ModelSpec):
 
     model_config = ConfigDict(json_schema_extra=_address_may_be_left_out)
 
+    credentials: tuple[CredentialGiven, ...] = ()
     preset: str | None = Field(None, description="One of GET /v1/models/presets")
     parameters: dict[str, str] = Field(
         default_factory=dict, description="What the placeholders of the preset stand for"
@@ -80,9 +127,11 @@ class ModelCreate(ModelSpec):
             raise ValueError(f"{ADDRESS} is where the presets are listed; choose another name")
         return self
 
-    def spec(self) -> ModelSpec:
-        """Return what is stored: nothing in it tells of the preset."""
-        return ModelSpec.model_validate(self.model_dump(exclude={"preset", "parameters"}))
+    def spec(self, vault: Vault) -> tuple[ModelSpec, dict[str, str]]:
+        """Return what is stored, and secrets to keep: nothing in it tells of the preset."""
+        refs, sealed = kept(self.credentials, vault)
+        own = self.model_dump(exclude={"preset", "parameters", "credentials"})
+        return ModelSpec.model_validate({**own, "credentials": refs}), sealed
 
 
 def _is_plain(parameters: object) -> bool:
@@ -106,7 +155,7 @@ class ModelChange(Body):
     headers: dict[str, str | None] | None = None
     auth: Auth | None = Field(None, description="null: as the wire's own provider wants it")
     model: str | None = None
-    credentials: tuple[CredentialRef, ...] | None = None
+    credentials: tuple[CredentialGiven, ...] | None = None
     limits: Limits | None = None
     capabilities: Capabilities | None = None
     prices: Prices | None = Field(None, description="null: not known")
@@ -115,27 +164,30 @@ class ModelChange(Body):
     temperature: float | None = Field(None, description="null: the provider's default")
     timeout_s: float | None = None
 
-    def given(self) -> dict[str, Any]:
-        """Return only what was sent."""
-        return self.model_dump(mode="json", exclude_unset=True)
+    def given(self, vault: Vault) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return only what was sent, and secrets to keep."""
+        changes = self.model_dump(mode="json", exclude_unset=True, exclude={"credentials"})
+        if "credentials" not in self.model_fields_set or self.credentials is None:
+            return changes, {}
+        refs, sealed = kept(self.credentials, vault)
+        return {**changes, "credentials": [ref.model_dump() for ref in refs]}, sealed
 
 
-class CredentialOut(CredentialRef):
+class CredentialOut(CredentialBody):
     """Where a secret is read from, and whether one is there now."""
-
-    present: bool = Field(description="Seen from the API's process; workers have their own")
 
     @classmethod
     def of(cls, ref: CredentialRef) -> Self:
         """Return a credential as it is shown."""
-        return cls(env=ref.env, file=ref.file, present=credentials.is_present(ref))
+        return cls(
+            **ref.model_dump(), present=ref.stored is not None or credentials.is_present(ref)
+        )
 
 
-class ModelOut(ModelSpec):
+class ModelOut(ModelBody):
     """A model as it is shown; secrets never are."""
 
     credentials: tuple[CredentialOut, ...] = ()
-    created_at: datetime
 
     @classmethod
     def of(cls, model: Model) -> Self:

@@ -3,21 +3,32 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.batches import BatchOut
-from api.schemas.quotes import AgainstQuote
-from core import datasets
+from api.schemas.budgets import spend_of
+from api.schemas.quotes import against_quote_of
+from core import budgets, datasets
+from core.bodies.work import (
+    BatchOut,
+    BudgetOut,
+    Cost,
+    JobBody,
+    JobSummary,
+    PredictionBody,
+    Progress,
+    RunBody,
+    SampleRef,
+    StallOut,
+)
 from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
 from core.rules.money import dollars
 from core.rules.quotes import Quote
-from core.rules.stalls import Stall, StallCode
-from core.rules.states import RequestState, Status
+from core.rules.stalls import Stall
+from core.rules.states import RequestState
 from core.rules.submissions import MAX_INT
 from core.tables import Prediction, Request
-from core.vocabulary import Cause, Dispatch, Origin, Outcome
+from core.vocabulary import Cause, Dispatch, Outcome
 
 EXAMPLE: dict[str, Any] = {
     "dataset": "demo-faces",
@@ -30,88 +41,29 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class Progress(BaseModel):
-    """Samples by outcome, and what it took."""
-
-    samples: int
-    answered: int
-    refused: int
-    unparsed: int
-    failed: int
-    pending: int
-    requests: int
-    attempts: int
-    unknown_attempts: int = Field(description="Nobody heard their end: possibly billed")
-
-    @classmethod
-    def of(cls, runs: Sequence[RunDetail]) -> Self:
-        """Return the progress of some runs together."""
-        counts = {name: total(runs, name) for name in COUNTS}
-        ended = sum(counts[outcome.value] for outcome in Outcome)
-        return cls(**counts, pending=counts["samples"] - ended)
+def progress_of(runs: Sequence[RunDetail]) -> Progress:
+    """Return the progress of some runs together."""
+    counts = {name: total(runs, name) for name in COUNTS}
+    ended = sum(counts[outcome.value] for outcome in Outcome)
+    return Progress(**counts, pending=counts["samples"] - ended)
 
 
-class Cost(BaseModel):
-    """What was spent, as the provider counted tokens."""
-
-    usd: float | None = Field(description="null: a model has no prices")
-    lost_usd: float | None = Field(description="The part that bought no prediction")
-    prompt_tokens: int
-    completion_tokens: int
-
-    @classmethod
-    def of(cls, runs: Sequence[RunDetail]) -> Self:
-        """Return the cost of some runs together."""
-        priced = all(detail.priced for detail in runs)
-        return cls(
-            usd=dollars(total(runs, "cost_nano")) if priced else None,
-            lost_usd=dollars(total(runs, "lost_nano")) if priced else None,
-            prompt_tokens=total(runs, "prompt_tokens"),
-            completion_tokens=total(runs, "completion_tokens"),
-        )
+def cost_of(runs: Sequence[RunDetail]) -> Cost:
+    """Return the cost of some runs together."""
+    priced = all(detail.priced for detail in runs)
+    return Cost(
+        usd=dollars(total(runs, "cost_nano")) if priced else None,
+        lost_usd=dollars(total(runs, "lost_nano")) if priced else None,
+        prompt_tokens=total(runs, "prompt_tokens"),
+        completion_tokens=total(runs, "completion_tokens"),
+    )
 
 
-class StallOut(BaseModel):
-    """Why nothing was answered for a while; it goes away when something moves."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    code: StallCode
-    since: datetime
-    until: datetime | None = Field(description="When it ends by itself; null: nobody knows")
-    detail: str = Field(description="For people; it is the `reason` too")
-
-
-class RunOut(BaseModel):
+class RunOut(RunBody):
     """One pass of one model under one condition over the samples."""
 
-    id: UUID
-    origin: Origin
-    job: UUID | None = Field(description="null: published by others")
-    dataset: str = Field(description="name@version")
-    model: str
-    condition: dict[str, Any]
-    repeat: int
-    seed: int
-    samples_of: UUID | None = Field(
-        description="The run among whose samples it takes its own; null: all of the dataset"
-    )
-    batch_size: int
-    batch_asked: int | None = Field(
-        description="As the job asked, before the model bounded it; null: by modality"
-    )
-    dispatch: Dispatch
-    status: Status
-    reason: str | None = Field(description="Why it is paused or failed, or does not move")
-    stalled: StallOut | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    progress: Progress
-    cost: Cost
-
     @classmethod
-    def of(cls, detail: RunDetail, stall: Stall | None = None) -> Self:
+    def of(cls, detail: RunDetail, stall: Stall | None = None, **more: Any) -> Self:
         """Return a run as it is shown."""
         run = detail.run
         return cls(
@@ -132,66 +84,70 @@ class RunOut(BaseModel):
             stalled=stall and StallOut.model_validate(stall),
             created_at=run.created_at,
             started_at=run.started_at,
+            canary_passed_at=run.canary_passed_at,
             finished_at=run.finished_at,
-            progress=Progress.of([detail]),
-            cost=Cost.of([detail]),
+            progress=progress_of([detail]),
+            cost=cost_of([detail]),
+            **more,
         )
 
 
-class JobOut(BaseModel):
-    """One submission and how far it has got."""
-
-    id: UUID
-    status: Status
-    dataset: str = Field(description="name@version")
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    dispatch: Dispatch = Field(description="`batch`: in files, through the provider's batch mode")
-    priority: int
-    tags: dict[str, str]
-    progress: Progress
-    eta_seconds: float | None = Field(
-        description="Known waits included; null: no pace is known, or when it goes on"
+def budget_of(detail: JobDetail) -> BudgetOut:
+    """Return what a job may spend and has, as it is shown."""
+    budget, spent = budgets.of_job(detail.job), detail.spent
+    return BudgetOut(
+        usd=None if budget.nano is None else dollars(budget.nano),
+        requests=budget.requests,
+        unheard_usd=dollars(spent.spent - total(detail.runs, "cost_nano")),
+        **spend_of(spent),
     )
-    eta: datetime | None = Field(description="When that will be")
-    cost: Cost
-    quote: Quote = Field(description="As it was when the job was submitted")
-    against_quote: AgainstQuote
-    reason: str | None = Field(description="Why it is paused or failed, or does not move")
-    stalled: StallOut | None = Field(description="null: it moves, or is not to")
-    batches: list[BatchOut] = Field(description="Files under way at the provider")
-    runs: list[RunOut]
+
+
+class JobState(JobSummary):
+    """One submission and how far it has got, without its runs."""
 
     @classmethod
-    def of(cls, detail: JobDetail, *, now: datetime) -> Self:
-        """Return a job as it is shown."""
+    def fields_of(cls, detail: JobDetail, *, now: datetime) -> dict[str, Any]:
+        """Return what a job shows of itself, by the names of the fields here."""
         job, runs = detail.job, detail.runs
-        quote = Quote.model_validate(job.quote)
         reasons = [d.run.reason for d in runs if d.run.reason is not None]
         stall, left = detail.stall, eta_seconds(detail, now=now)
         if stall is not None:
             reasons.append(stall.detail)
+        return {
+            "id": job.id,
+            "status": job.status,
+            "dataset": datasets.version(detail.dataset),
+            "created_at": job.created_at,
+            "started_at": job.started_at,
+            "finished_at": job.finished_at,
+            "dispatch": job.submission.get("dispatch", Dispatch.ONLINE),
+            "priority": job.priority,
+            "tags": job.submission["tags"],
+            "progress": progress_of(runs),
+            "eta_seconds": left,
+            "eta": None if left is None else now + timedelta(seconds=left),
+            "cost": cost_of(runs),
+            "budget": budget_of(detail),
+            "against_quote": against_quote_of(job, Quote.model_validate(job.quote), runs),
+            "reason": reasons[0] if reasons else None,
+            "stalled": stall and StallOut.model_validate(stall),
+            "batches": [BatchOut.model_validate(batch) for batch in detail.batches],
+        }
+
+
+class JobOut(JobState, JobBody):
+    """One submission, its runs and how far they have got."""
+
+    runs: tuple[RunOut, ...]
+
+    @classmethod
+    def of(cls, detail: JobDetail, *, now: datetime) -> Self:
+        """Return a job as it is shown."""
         return cls(
-            id=job.id,
-            status=job.status,
-            dataset=datasets.version(detail.dataset),
-            created_at=job.created_at,
-            started_at=job.started_at,
-            finished_at=job.finished_at,
-            dispatch=job.submission.get("dispatch", Dispatch.ONLINE),
-            priority=job.priority,
-            tags=job.submission["tags"],
-            progress=Progress.of(runs),
-            eta_seconds=left,
-            eta=None if left is None else now + timedelta(seconds=left),
-            cost=Cost.of(runs),
-            quote=quote,
-            against_quote=AgainstQuote.of(job, quote, runs),
-            reason=reasons[0] if reasons else None,
-            stalled=stall and StallOut.model_validate(stall),
-            batches=[BatchOut.of(batch) for batch in detail.batches],
-            runs=[RunOut.of(d, detail.stalls.get(d.run.id)) for d in runs],
+            **cls.fields_of(detail, now=now),
+            quote=Quote.model_validate(detail.job.quote),
+            runs=tuple(RunOut.of(d, detail.stalls.get(d.run.id)) for d in detail.runs),
         )
 
 
@@ -229,27 +185,8 @@ class RequestOut(BaseModel):
         return cls(**own, size=len(request.sample_ids))
 
 
-class SampleRef(BaseModel):
-    """The sample that a prediction is about."""
-
-    id: int
-    name: str
-    target: str | float = Field(description="A label, or a number")
-
-
-class PredictionOut(BaseModel):
+class PredictionOut(PredictionBody):
     """What a run says of one sample."""
-
-    sample: SampleRef
-    outcome: Outcome
-    label: str | None
-    in_vocabulary: bool | None
-    ranked: list[str] | None = Field(description="Labels, best first")
-    rank: int | None = Field(description="Place of the first right one, from 1")
-    slot: int | None = Field(description="Place in its request, from 0")
-    batch: int | None = Field(description="Samples in its request")
-    request_id: int | None = Field(description="null: published by others")
-    attempt_id: int | None
 
     @classmethod
     def of(cls, prediction: Prediction) -> Self:

@@ -16,7 +16,7 @@ from core.progress import RunDetail
 from core.rules.classes import Classes
 from core.rules.tables import Column, Table
 from core.tables import Prediction, Sample
-from core.vocabulary import Outcome
+from core.vocabulary import MediaKind, Outcome
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class CaseFilter:
     """Place of the first right one among the ranked labels, from 1; 0: there is none."""
     agreed: bool | None = None
     """Whether all of the selected runs that answered the sample gave one class, or not."""
+    sample: int | None = None
+    """The id of one sample."""
 
 
 class Case(Body):
@@ -56,6 +58,8 @@ class Case(Body):
     text: str | None
     media: int
     """How many media the sample has."""
+    media_kind: MediaKind | None
+    """Null where it has none."""
     outcome: Outcome
     label: str | None
     label_class: str | None
@@ -147,6 +151,8 @@ def _conditions(
         of = (and_(Sample.dataset_id == own, condition(classes)) for own, classes in rules.items())
         found.append(or_(false(), *of))
 
+    if wanted.sample is not None:
+        found.append(Prediction.sample_id == wanted.sample)
     if wanted.outcome is not None:
         found.append(Prediction.outcome == wanted.outcome)
     if (target := wanted.target) is not None:
@@ -199,6 +205,7 @@ def _case(row: Prediction, detail: RunDetail, classes: Classes) -> Case:
         target_class=target,
         text=sample.text,
         media=len(sample.media),
+        media_kind=MediaKind(sample.media[0]["kind"]) if sample.media else None,
         outcome=row.outcome,
         label=row.label,
         label_class=classes.labels.get(row.label or ""),

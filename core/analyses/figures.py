@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
 from core import closing, datasets
+from core.bodies.metrics import ReferenceFigure
 from core.progress import RunDetail
-from core.references import ReferenceFigure, beside, best_supervised
+from core.references import beside, best_supervised
 from core.rules.metrics import METRICS, MetricName
 from core.rules.scoring import Metrics
 from core.rules.statistics import Interval

@@ -3,8 +3,8 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -15,6 +15,8 @@ import httpx
 from aiohttp.http import HttpProcessingError
 from aiohttp.http_exceptions import ContentEncodingError
 
+from core.providers.guard import guarded
+from core.rules.addresses import Network
 from core.rules.readings import Exchange
 from core.vocabulary import Result
 
@@ -40,6 +42,9 @@ class ReplyTooLarge(Exception):
 
 FAULTS = (aiohttp.ClientError, HttpProcessingError, OSError, ReplyTooLarge)
 """All that a network, a proxy or a server can do to an exchange. TimeoutError is an OSError."""
+
+UNCONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""Faults before a byte of the request was sent."""
 
 MALFORMED = (aiohttp.ClientResponseError, HttpProcessingError, ReplyTooLarge)
 """Faults of what was sent back, not of the connection."""
@@ -69,10 +74,19 @@ class ProviderClient:
     It opens inside the running event loop at the first call and belongs to that loop. It never
     retries and never follows a redirect: both would send, and perhaps pay, again unseen. Proxies
     (HTTPS_PROXY, NO_PROXY) and SSL_CERT_FILE are taken from the environment; `.netrc` is not.
+
+    With `private` it connects to public addresses and to those networks only; by way of a proxy,
+    which resolves names itself, it is the proxy that decides.
     """
 
-    def __init__(self, *, max_reply_bytes: int = MAX_REPLY_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        max_reply_bytes: int = MAX_REPLY_BYTES,
+        private: Collection[Network] | None = None,
+    ) -> None:
         self._max_reply_bytes = max_reply_bytes
+        self._private = private
         self._session: aiohttp.ClientSession | None = None
 
     async def post(
@@ -106,15 +120,18 @@ class ProviderClient:
         """Send a request of any method, as `post` does; the body of a success may go to a file."""
         reply = _Reply(file=into)
         started = time.perf_counter()
-        status, failure, error = None, None, None
+        status, failure, error, connected = None, None, None, True
         try:
             async with asyncio.timeout(timeout_s):
                 status = await self._receive(method, url, headers, content, reply)
         except FAULTS as fault:
             failure, error = _meaning(fault), _words(fault, timeout_s)
+            connected = not isinstance(fault, UNCONNECTED)
             del reply.body[PARTIAL_BYTES:]
         latency_s = time.perf_counter() - started
-        exchange = Exchange(status, reply.headers, bytes(reply.body), latency_s, failure, error)
+        exchange = Exchange(
+            status, reply.headers, bytes(reply.body), latency_s, failure, error, connected
+        )
         return _without(exchange, (secret or "").strip())
 
     async def aclose(self) -> None:
@@ -132,7 +149,7 @@ class ProviderClient:
         reply: _Reply,
     ) -> int:
         """Fill `reply` and return its status once it is whole."""
-        session = self._session = self._session or _open()
+        session = self._session = self._session or _open(self._private)
         size, body = _body(content)
         sized = {**headers, "content-length": str(size)}
         async with session.request(
@@ -154,14 +171,17 @@ class ProviderClient:
         return response.status
 
 
-def _open() -> aiohttp.ClientSession:
+def _open(private: Collection[Network] | None) -> aiohttp.ClientSession:
     """Return a session; to be called where an event loop runs.
 
     It keeps no cookies: they would tie credentials together.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=CONNECTIONS, keepalive_timeout=KEEPALIVE_S, ssl=_trusted()
+            limit=CONNECTIONS,
+            keepalive_timeout=KEEPALIVE_S,
+            ssl=_trusted(),
+            socket_factory=None if private is None else guarded(private),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         # Replies are small: what a server says is then what is kept, without a decoder between.
@@ -180,6 +200,27 @@ def _body(content: bytes | Upload) -> tuple[int, bytes | AsyncIterator[bytes]]:
 def _trusted() -> ssl.SSLContext:
     """Return the certificates to trust: SSL_CERT_FILE's, else those of certifi."""
     return httpx.create_ssl_context()
+
+
+class ProviderClients:
+    """The clients of a process: one for models that an operator declared, one for all others."""
+
+    def __init__(self, private: Collection[Network]) -> None:
+        self._anywhere = ProviderClient()
+        self._guarded = ProviderClient(private=private)
+
+    def of(self, url: str, *, trusted: bool) -> ProviderClient:
+        """Return the client for a model's address; `trusted`: it may be any address.
+
+        A proxy is where the environment says, and the only address that is connected to then.
+        """
+        proxied = _proxy(*urlsplit(url)[:2]) is not None
+        return self._anywhere if trusted or proxied else self._guarded
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._anywhere.aclose()
+        await self._guarded.aclose()
 
 
 @cache
@@ -227,11 +268,9 @@ def _without(exchange: Exchange, secret: str) -> Exchange:
     """Return the exchange with the request's secret blotted out, should the server repeat it."""
     if len(secret) < SECRET_CHARACTERS:
         return exchange
-    return Exchange(
-        status=exchange.status,
+    return replace(
+        exchange,
         headers={k: v.replace(secret, "***") for k, v in exchange.headers.items()},
         body=exchange.body.replace(secret.encode(), b"***"),
-        latency_s=exchange.latency_s,
-        failure=exchange.failure,
         error=exchange.error and exchange.error.replace(secret, "***"),
     )

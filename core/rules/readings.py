@@ -32,6 +32,8 @@ class Exchange:
     """TIMEOUT, RESET or MALFORMED when no whole reply came."""
     error: str | None = None
     """The client's own words for that failure."""
+    connected: bool = True
+    """False when no connection came about: then the provider got nothing, and bills nothing."""
 
 
 @dataclass(frozen=True)

@@ -119,22 +119,29 @@ class DatasetSpec(About):
 
 
 class CredentialRef(Spec):
-    """Where a secret is read from when it is used. The secret itself is never stored."""
+    """Where a secret is read from when it is used."""
 
     env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     file: str | None = Field(None, min_length=1)
+    stored: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{16}$",
+        description="A secret that the service keeps, encrypted, by its fingerprint",
+    )
 
     @model_validator(mode="after")
     def exactly_one_source(self) -> Self:
-        """Require one of `env` and `file`."""
-        if (self.env is None) == (self.file is None):
-            raise ValueError("a credential names either env or file")
+        """Require one of the sources."""
+        given = (self.env, self.file, self.stored)
+        if given.count(None) != len(given) - 1:
+            raise ValueError("a credential names either env, file or stored")
         return self
 
     @property
     def key(self) -> str:
         """Return the credential's public name, as limits and attempts record it."""
-        return f"env:{self.env}" if self.env else f"file:{self.file}"
+        named = {"env": self.env, "file": self.file, "stored": self.stored}
+        return next(f"{source}:{name}" for source, name in named.items() if name is not None)
 
 
 ANONYMOUS = "anonymous"

@@ -113,7 +113,7 @@ def explain(facts: Facts, *, now: datetime) -> Stall | None:
 
     None while a provider is at work on a batch: that takes hours, and is shown as what it is.
     """
-    if stall := _no_worker(facts, now) or _no_tick(facts, now):
+    if stall := unattended(facts, now=now):
         return stall
     if facts.in_batch:
         return None
@@ -122,6 +122,11 @@ def explain(facts: Facts, *, now: datetime) -> Stall | None:
             return stall
     detail = f"nothing was answered since {moment(facts.moved_at)}; the worker's log may say why"
     return Stall(StallCode.UNEXPLAINED, facts.moved_at, None, detail)
+
+
+def unattended(facts: Facts, *, now: datetime) -> Stall | None:
+    """Return why nobody works at anything, whatever else is known."""
+    return _no_worker(facts, now) or _no_tick(facts, now)
 
 
 def moment(at: datetime) -> str:

@@ -7,6 +7,7 @@ a partial answer is kept and only the rest re-asked; a fault sends the same requ
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from core.rules.outages import FAULTS
 from core.rules.planning import halves
 from core.rules.readings import Answer, Parsed, Reading
 from core.rules.retry import MAX_FAILURES, MAX_REFUSALS, MAX_THROTTLES, delay
@@ -58,13 +59,23 @@ class Verdict:
 
 
 def decide(
-    asked: Asked, reading: Reading, parsed: Parsed | None, *, refusal: bool, jitter: float
+    asked: Asked,
+    reading: Reading,
+    parsed: Parsed | None,
+    *,
+    refusal: bool,
+    jitter: float,
+    outage: bool = False,
 ) -> Verdict:
     """Return what becomes of a request.
 
     `parsed` is the text of an answered attempt, read; `refusal` tells that a text from which
-    nothing was read is a refusal in prose. `jitter` is in [0, 1).
+    nothing was read is a refusal in prose. `jitter` is in [0, 1). In an `outage` a fault says
+    nothing of the request, and does not count.
     """
+    if outage and reading.result in FAULTS:
+        wait = delay(failures=1, retry_after_s=reading.retry_after_s, seed=jitter)
+        return Verdict(RequestState.DUE, wait_s=wait)
     if reading.result is not Result.ANSWERED:
         return RULES[reading.result](asked, reading, jitter)
     if parsed is not None and parsed.answers:

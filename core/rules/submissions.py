@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from core.errors import InvalidInput
+from core.rules.budgets import MAX_REQUESTS, MAX_USD
 from core.rules.specs import Capabilities, Condition, Spec
 from core.vocabulary import Color, Detail, Dispatch, Modality
 
@@ -88,6 +89,12 @@ class Submission(Spec):
         Dispatch.ONLINE, description="`batch`: in files, at a discount, within a day"
     )
     priority: int = Field(0, ge=-100, le=100, description="Higher goes first")
+    budget_usd: float | None = Field(
+        None, ge=0, le=MAX_USD, description="It spends no more; needs models with prices"
+    )
+    budget_requests: int | None = Field(
+        None, ge=0, le=MAX_REQUESTS, description="Calls, each retry one, that it makes at most"
+    )
     tags: dict[
         Annotated[str, StringConstraints(max_length=64)],
         Annotated[str, StringConstraints(max_length=256)],

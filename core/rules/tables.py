@@ -71,9 +71,14 @@ def to_latex(tables: Sequence[Table]) -> str:
 def _fields(column: Column, value: Any) -> tuple[Any, ...]:
     if column.interval:
         return ("", "") if value is None else tuple(value)
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
-        return (f"'{value}",)
+    if isinstance(value, str):
+        return (harmless(value),)
     return ("" if value is None else value,)
+
+
+def harmless(text: str) -> str:
+    """Return a text for CSV; one that a spreadsheet would take for a formula gets an apostrophe."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
 def _markdown(table: Table) -> str:

@@ -1,17 +1,22 @@
 """The tables of the database."""
 
+from core.tables.access import ApiKey, AuditEntry
 from core.tables.batches import Batch
-from core.tables.inputs import ApiKey, Dataset, Model, Sample, Template
+from core.tables.inputs import Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
+from core.tables.sign_ins import SignIn
+from core.tables.teams import JobSpend, Team, TeamSpend
 from core.tables.work import Job, Request, Run
 from core.tables.workers import Standing, Worker
 
 __all__ = [
     "ApiKey",
     "Attempt",
+    "AuditEntry",
     "Batch",
     "Dataset",
     "Job",
+    "JobSpend",
     "KeptAnswer",
     "Model",
     "Prediction",
@@ -19,7 +24,10 @@ __all__ = [
     "Run",
     "Sample",
     "Score",
+    "SignIn",
     "Standing",
+    "Team",
+    "TeamSpend",
     "Template",
     "Worker",
 ]

@@ -1,4 +1,4 @@
-"""What is evaluated: datasets, samples, models and templates; and the keys of those who may."""
+"""What is evaluated: datasets, samples, models and templates."""
 
 from datetime import datetime
 from typing import Any
@@ -17,24 +17,22 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, BigId, utc_now, words
+from core.tables.teams import OfTeam, OfTeamOrAll
 from core.vocabulary import Modality, Task
 
 
-class ApiKey(Base):
-    """A key somebody calls the API with; only its hash is kept."""
-
-    __tablename__ = "api_keys"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    name: Mapped[str] = mapped_column(String(64))
-    hash: Mapped[str] = mapped_column(String(64), unique=True)
-    """SHA-256 of the key, hex: keys are random and long, so a slow hash adds nothing."""
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    revoked_at: Mapped[datetime | None]
+def everyones(table: str, *columns: str) -> Index:
+    """Return what keeps everyone's rows unique: to a constraint each NULL is another team."""
+    nobody = text("team_id IS NULL")
+    name = f"uq_{table}_everyones"
+    return Index(name, *columns, unique=True, postgresql_where=nobody, sqlite_where=nobody)
 
 
-class Dataset(Base):
-    """One version of a dataset: a name and the digest of all that is in it."""
+class Dataset(OfTeamOrAll, Base):
+    """One version of a dataset: a name and the digest of all that is in it.
+
+    Everyone's are those that an operator imported published predictions with.
+    """
 
     __tablename__ = "datasets"
 
@@ -55,7 +53,9 @@ class Dataset(Base):
     """The latest import of this content; the newest version of a name is the current one."""
 
     __table_args__ = (
-        UniqueConstraint("name", "digest"),
+        UniqueConstraint("team_id", "name", "digest"),
+        everyones("datasets", "name", "digest"),
+        CheckConstraint("team_id IS NOT NULL OR published", name="all_see_published_only"),
         CheckConstraint("sample_count > 0", name="not_empty"),
     )
 
@@ -83,7 +83,7 @@ class Sample(Base):
     )
 
 
-class Model(Base):
+class Model(OfTeam, Base):
     """A named endpoint. A deleted one stays, for the runs it made."""
 
     __tablename__ = "models"
@@ -92,12 +92,17 @@ class Model(Base):
     name: Mapped[str] = mapped_column(String(64))
     spec: Mapped[dict[str, Any]]
     """The `ModelSpec`, as JSON."""
+    sealed: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """The secrets that the service keeps for it, encrypted, by their fingerprints."""
+    trusted: Mapped[bool] = mapped_column(default=False)
+    """Whether an operator named its address: then it is called wherever that is."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     deleted_at: Mapped[datetime | None]
 
     __table_args__ = (
         Index(
             "uq_models_name_in_use",
+            "team_id",
             "name",
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
@@ -106,8 +111,8 @@ class Model(Base):
     )
 
 
-class Template(Base):
-    """One version of a prompt template; immutable."""
+class Template(OfTeamOrAll, Base):
+    """One version of a prompt template; immutable. Everyone's are the built-in ones."""
 
     __tablename__ = "templates"
 
@@ -121,6 +126,7 @@ class Template(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     __table_args__ = (
-        UniqueConstraint("task", "modality", "name", "version"),
+        UniqueConstraint("team_id", "task", "modality", "name", "version"),
+        everyones("templates", "task", "modality", "name", "version"),
         CheckConstraint("version > 0", name="version_positive"),
     )

@@ -44,12 +44,22 @@ class Attempt(Base):
     completion_tokens: Mapped[int | None]
     cost_nano: Mapped[int | None] = mapped_column(BigInteger)
     """Billionths of a US dollar; null where no price or no usage is known."""
+    reserved_nano: Mapped[int] = mapped_column(BigInteger, default=0)
+    """The most that it can cost: held in budgets while it is under way. It counts as spent where
+    it may have been billed and nobody heard for how much; 0 where it was not."""
 
     __table_args__ = (
         CheckConstraint("number > 0", name="number_positive"),
         CheckConstraint("(result = 'sent') = (finished_at IS NULL)", name="finished_at_iff_heard"),
         Index("ix_attempts_run_id", "run_id", "id"),
         Index("ix_attempts_sent_at", "sent_at"),
+        Index(
+            "ix_attempts_errors",
+            "run_id",
+            "id",
+            postgresql_where=text("reason IS NOT NULL"),
+            sqlite_where=text("reason IS NOT NULL"),
+        ),
         Index(
             "ix_attempts_batch",
             "batch_id",

@@ -4,11 +4,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, BigId, utc_now, words
 from core.rules.states import ENDED, OPEN_REQUEST, RequestState, Status
+from core.tables.teams import OfTeam, OfTeamOrAll
 from core.vocabulary import Cause, Dispatch, Origin
 
 
@@ -17,12 +27,19 @@ def sql_list(members: frozenset[Any]) -> str:
     return ", ".join(f"'{member.value}'" for member in sorted(members))
 
 
-class Job(Base):
+IN_QUEUE = " OR ".join(f"state = '{state.value}'" for state in sorted(OPEN_REQUEST))
+"""Which requests are open, for an index of these alone. Not as IN: SQLite would not see that
+`state = 'due'` says less, and would read every request of a run to find the next."""
+
+
+class Job(OfTeam, Base):
     """One submission; expands into runs. Its status is that of its runs, combined."""
 
     __tablename__ = "jobs"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
+    """Who pays for it."""
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
     submission: Mapped[dict[str, Any]]
     """The body of the request that made it."""
@@ -31,7 +48,11 @@ class Job(Base):
     status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
     priority: Mapped[int] = mapped_column(default=0)
     """Higher goes first."""
-    idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    budget_nano: Mapped[int | None] = mapped_column(BigInteger)
+    """Billionths of a US dollar that it may spend; null: no bound."""
+    budget_requests: Mapped[int | None] = mapped_column(BigInteger)
+    """Attempts that it may make; null: no bound."""
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -41,13 +62,24 @@ class Job(Base):
             f"(status IN ({sql_list(ENDED)})) = (finished_at IS NOT NULL)",
             name="finished_at_iff_ended",
         ),
+        CheckConstraint("budget_nano >= 0", name="budget_not_negative"),
+        CheckConstraint("budget_requests >= 0", name="budget_requests_not_negative"),
+        UniqueConstraint("team_id", "idempotency_key"),
+        Index(
+            "ix_jobs_open",
+            "created_at",
+            "id",
+            postgresql_where=text("finished_at IS NULL"),
+            sqlite_where=text("finished_at IS NULL"),
+        ),
     )
 
 
-class Run(Base):
+class Run(OfTeamOrAll, Base):
     """One pass of one model under one condition over the samples; with its running totals.
 
     The totals change in the transaction that changes the rows they count, so they agree.
+    Everyone's are published runs that an operator imported.
     """
 
     __tablename__ = "runs"
@@ -85,6 +117,10 @@ class Run(Base):
     """Samples whose requests are in the queue; planning goes on from here after a crash."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    canary_passed_at: Mapped[datetime | None]
+    """When a call of its job to its model first got through; until then one at a time goes out."""
+    rests_until: Mapped[datetime | None]
+    """Nothing of it is leased before: it waits for what is reserved of its budget to come back."""
     moved_at: Mapped[datetime | None]
     """When it last moved on: was planned or set going, or its model spoke."""
     faulty_since: Mapped[datetime | None]
@@ -116,6 +152,7 @@ class Run(Base):
         CheckConstraint(
             "answered + refused + unparsed + failed <= samples", name="outcomes_within_samples"
         ),
+        CheckConstraint("team_id IS NOT NULL OR origin = 'published'", name="ours_is_a_teams"),
         CheckConstraint("(origin = 'published') = (job_id IS NULL)", name="job_iff_ours"),
         CheckConstraint("(origin = 'published') = (model_id IS NULL)", name="model_iff_ours"),
         CheckConstraint("(origin = 'published') = (template_id IS NULL)", name="template_iff_ours"),
@@ -181,8 +218,8 @@ class Request(Base):
             "state",
             "not_before",
             "id",
-            postgresql_where=text("state IN ('due', 'waiting', 'leased')"),
-            sqlite_where=text("state IN ('due', 'waiting', 'leased')"),
+            postgresql_where=text(IN_QUEUE),
+            sqlite_where=text(IN_QUEUE),
         ),
         Index(
             "ix_requests_leases",

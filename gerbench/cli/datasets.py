@@ -25,8 +25,8 @@ from gerbench.cli.output import (
     rows,
     screen,
 )
-from gerbench.cli.packing import contents, pack, size
 from gerbench.client import Client, Json, connect, path
+from gerbench.packing import contents, pack, size
 
 app = typer.Typer(no_args_is_help=True, help="Import and look at datasets.")
 

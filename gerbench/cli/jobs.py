@@ -7,7 +7,8 @@ import typer
 from rich.text import Text
 
 from core.rules.states import Status
-from gerbench.cli import progress, quotes
+from gerbench.cli import budgets, exporting, progress, quotes
+from gerbench.cli.budgets import NoLimit, Requests, Usd
 from gerbench.cli.options import AsJson, Data, Limit, examples, full_id, given
 from gerbench.cli.output import Column, moment, print_items, print_json, rows, screen, short
 from gerbench.cli.submission import takes_job
@@ -164,6 +165,40 @@ def retry_job(job_id: JobId, data: Data = None, as_json: AsJson = False) -> None
     _move(job_id, "retry", data, as_json=as_json)
 
 
+@app.command(
+    "budget",
+    epilog=examples(
+        "gerbench jobs budget 0a1b2c3d --usd 10", "gerbench jobs budget 0a1b2c3d --no-limit"
+    ),
+)
+def set_budget(
+    job_id: JobId,
+    usd: Usd = None,
+    requests: Requests = None,
+    no_limit: NoLimit = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what a job may spend. One that is paused goes on when it is resumed."""
+    body = budgets.change(usd, requests, no_limit=no_limit)
+    with connect(data) as client:
+        full = full_id(client, "jobs", job_id)
+        _print_job(client.patch(path("jobs", full), body), as_json=as_json)
+
+
+@app.command("export", epilog=examples("gerbench jobs export 1f3a9c --output job.parquet"))
+def export_job(
+    job_id: JobId,
+    form: exporting.Format = None,
+    output: exporting.Output = None,
+    data: Data = None,
+) -> None:
+    """Write the predictions of all runs of a job to one file: csv, jsonl or parquet."""
+    with connect(data) as client:
+        place = path("jobs", full_id(client, "jobs", job_id), "export")
+        exporting.export(client, place, exporting.form_of(form, output), output)
+
+
 def _move(job_id: str, move: str, data: Path | None, *, as_json: bool) -> None:
     """Ask for a move of a job and show where it then stands."""
     with connect(data) as client:
@@ -213,3 +248,5 @@ def _print_job(job: Json, *, as_json: bool) -> None:
         print_json(job)
     else:
         screen().print(progress.whole_job(job), Text(""), quotes.against(job), sep="\n")
+        if (budget := budgets.of_job(job)) is not None:
+            screen().print(Text(budget, style="dim"))

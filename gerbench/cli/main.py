@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from core import __version__
-from gerbench.cli import analyses, benchmark, datasets, jobs, models, runs, templates
+from gerbench.cli import (
+    analyses,
+    benchmark,
+    datasets,
+    jobs,
+    keys,
+    models,
+    runs,
+    teams,
+    templates,
+)
 from gerbench.cli.front import Deferred, Front
 
 
@@ -39,6 +49,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(templates.app, name="templates")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(runs.app, name="runs")
+app.add_typer(keys.app, name="keys")
+app.add_typer(teams.app, name="teams")
 app.command("import-benchmark")(benchmark.import_benchmark)
 app.command("analyses", epilog=analyses.EXAMPLES)(analyses.analyses)
 

@@ -1,5 +1,6 @@
 """The options that declare a model, and where each of them goes in its body."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,12 @@ Env = Annotated[
 CredentialFile = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="A file that holds an API key; repeatable."),
+]
+AskSecret = Annotated[
+    bool,
+    typer.Option(
+        "--ask-secret", help="Ask for an API key, or read it from a pipe; it is kept encrypted."
+    ),
 ]
 Rpm = Annotated[int | None, typer.Option(min=1, help="Requests a minute, for each credential.")]
 Tpm = Annotated[int | None, typer.Option(min=1, help="Tokens a minute.")]
@@ -78,4 +85,13 @@ def body_of(spec: Json, options: Json) -> Json:
         target[last] = value
     credentials = [{"env": variable} for variable in options["env"] or ()]
     credentials += [{"file": str(file)} for file in options["credential_file"] or ()]
+    if options["ask_secret"]:
+        credentials.append({"secret": _asked()})
     return body | given(credentials=credentials)
+
+
+def _asked() -> str:
+    """Return a secret that no list of processes and no history of commands shows."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("API key", hide_input=True))
+    return sys.stdin.readline().strip()

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gerbench.cli.model_options import (
+    AskSecret,
     BaseUrl,
     BodyMb,
     Concurrency,
@@ -47,7 +48,7 @@ app = typer.Typer(no_args_is_help=True, help="Name endpoints and say how they ma
 def credentials(item: Json) -> str:
     """Return where a model's secrets are, and which of them are not there."""
     return ", ".join(
-        (one.get("env") or one.get("file") or "?")
+        (one.get("env") or one.get("file") or f"stored {one.get('stored', '?')}")
         + ("" if one.get("present", True) else " (unset)")
         for one in item.get("credentials") or ()
     )
@@ -105,6 +106,7 @@ def add_model(
     wire: WireName = None,
     env: Env = None,
     credential_file: CredentialFile = None,
+    ask_secret: AskSecret = False,
     rpm: Rpm = None,
     tpm: Tpm = None,
     rpd: Rpd = None,
@@ -151,6 +153,7 @@ def change_model(
     wire: WireName = None,
     env: Env = None,
     credential_file: CredentialFile = None,
+    ask_secret: AskSecret = False,
     rpm: Rpm = None,
     tpm: Tpm = None,
     rpd: Rpd = None,

@@ -99,6 +99,11 @@ def at(item: Mapping[str, Any], place: str) -> Any:
     return found
 
 
+def when(place: str) -> Callable[[Json], str | None]:
+    """Return a reader of a time, to the second."""
+    return lambda item: moment(at(item, place))
+
+
 def short(place: str) -> Callable[[Json], str | None]:
     """Return a reader of an id that cuts it to what tells it from others."""
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from core.rules.states import Status
-from core.vocabulary import Outcome
-from gerbench.cli import auditing, progress, rescoring, show
+from core.vocabulary import ExportFormat, Outcome
+from gerbench.cli import auditing, exporting, progress, rescoring, show
 from gerbench.cli.options import AsJson, Data, Limit, examples, full_id, given
 from gerbench.cli.output import (
     Column,
@@ -179,6 +179,25 @@ def list_predictions(
             limit=limit,
             none="No predictions.",
         )
+
+
+@app.command("export", epilog=examples("gerbench runs export 1f3a9c --output run.parquet"))
+def export_run(
+    run_id: RunId,
+    form: exporting.Format = None,
+    output: exporting.Output = None,
+    attempts: Annotated[
+        bool, typer.Option("--attempts", help="Every exchange instead, bodies too; as jsonl.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Write all predictions of a run to a file: csv, jsonl or parquet."""
+    if attempts and form not in {None, ExportFormat.JSONL}:
+        raise typer.BadParameter("--attempts come as jsonl")
+    with connect(data) as client:
+        place = path("runs", full_id(client, "runs", run_id), *["attempts"] * attempts, "export")
+        wanted = ExportFormat.JSONL if attempts else exporting.form_of(form, output)
+        exporting.export(client, place, wanted, output)
 
 
 @app.command("requests")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from core import logs
-from core.errors import DomainError, InvalidInput
+from core.errors import DomainError, InvalidInput, Unauthorized
 from core.settings import Settings
 from gerbench.cli.output import screen
 from gerbench.service import Service
@@ -50,10 +50,22 @@ def up(
         console.print(f"gerbench listens on {service.url} (documentation: {service.url}/docs)")
         key = "GERBENCH_ADMIN_KEY" if settings.admin_key else settings.data / "admin.key"
         console.print(f"admin key: {key}   stop: Ctrl-C")
+        _offer_sign_in(service)
         wait_for_signal(service.alive)
     finally:
         service.stop()
     console.print("stopped")
+
+
+def _offer_sign_in(service: Service) -> None:
+    """Print a link that signs a browser in once; whoever revoked the admin's key gets none."""
+    try:
+        link = service.sign_in_link()
+    except Unauthorized:
+        console.print(f"open in a browser and sign in with a key: {service.url}")
+    else:
+        console.print("open in a browser (the link is good once, for an hour):")
+        console.print(link, no_wrap=True, overflow="ignore", crop=False)
 
 
 def worker(data: Data = None) -> None:

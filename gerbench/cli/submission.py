@@ -35,6 +35,13 @@ HowSent = Annotated[
     typer.Option("--dispatch", help="batch: in files, cheaper, within a day. Default: online."),
 ]
 Priority = Annotated[int | None, typer.Option(help="Higher goes first. Default: 0.")]
+BudgetUsd = Annotated[
+    float | None, typer.Option(min=0, metavar="USD", help="Spend no more. Default: no bound.")
+]
+BudgetRequests = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="Make no more calls, each retry one. Default: no bound."),
+]
 Tags = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")]
 JobFile = Annotated[
     Path | None,
@@ -74,6 +81,8 @@ def job_body(
     seed: Seed = None,
     dispatch: HowSent = None,
     priority: Priority = None,
+    budget_usd: BudgetUsd = None,
+    budget_requests: BudgetRequests = None,
     tag: Tags = None,
     file: JobFile = None,
 ) -> Json:
@@ -91,6 +100,8 @@ def job_body(
         seed=seed,
         dispatch=dispatch,
         priority=priority,
+        budget_usd=budget_usd,
+        budget_requests=budget_requests,
         tags=pairs(tag or (), "--tag"),
     )
     if file is not None:

@@ -1,5 +1,6 @@
 """What goes wrong at real providers: failed calls, and answers that are not as asked."""
 
+import asyncio
 import socket
 import struct
 from collections.abc import Callable, Mapping
@@ -16,7 +17,13 @@ from gerbench.endpoint.options import EndpointOptions
 from gerbench.endpoint.wire import WireError
 
 MIX = ("500", "502", "503", "reset")
-STATUS_OF = {"500": 500, "502": 502, "503": 503, "html": 200, "reset": None, "hang": None}
+STATUS_OF = {
+    "500": 500,
+    "502": 502,
+    "503": 503,
+    "html": 200,
+    **dict.fromkeys(("reset", "hang", "drip")),
+}
 TRANSPORT = "gerbench.transport"
 HANGS = "gerbench.hangs"
 PAGE = (
@@ -37,6 +44,8 @@ OVERLOADED = WireError(
 )
 SPOKEN = {"500": SERVER_ERROR, "503": OVERLOADED}
 """Failures that the provider itself tells, each wire in its words."""
+DRIP_SECONDS = 0.2
+"""Between two bytes of a reply that drips."""
 STRAYS = ("Melancholy", "Bewilderment", "mixed feelings", "N/A")
 
 
@@ -58,12 +67,14 @@ async def strike(kind: str, request: Request) -> Response:
     match kind:
         case "reset":
             reset(request)
-            await gone(request)
+            await gone(request.receive)
             return Response()
         case "hang":
             request.scope["extensions"][HANGS] = True
-            await gone(request)
+            await gone(request.receive)
             return Response()
+        case "drip":
+            return Dripping()
         case "html":
             return page(200, "Just a moment...")
         case "502":
@@ -73,7 +84,7 @@ async def strike(kind: str, request: Request) -> Response:
 
 def in_batch(kind: str) -> tuple[int | None, Any]:
     """Return what a failed line of a batch comes to: a status and JSON, or no status at all."""
-    if kind in {"reset", "hang"}:
+    if kind in {"reset", "hang", "drip"}:
         return None, None
     return SERVER_ERROR.status, {"error": SERVER_ERROR.error}
 
@@ -101,9 +112,9 @@ def reset(request: Request) -> None:
     transport.abort()
 
 
-async def gone(request: Request) -> None:
+async def gone(receive: Receive) -> None:
     """Wait until the client is gone."""
-    while (await request.receive())["type"] != "http.disconnect":
+    while (await receive())["type"] != "http.disconnect":
         pass
 
 
@@ -123,8 +134,23 @@ class Truncated(Response):
         )
         await send({"type": "http.response.body", "body": half, "more_body": True})
         transport_of(scope).close()
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await gone(receive)
+
+
+class Dripping(Response):
+    """A reply that has begun and goes on byte by byte, without an end."""
+
+    media_type = "application/json"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the head, then a space now and then for as long as the client listens."""
+        scope["extensions"][HANGS] = True
+        del self.headers["content-length"]
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        leaving = asyncio.ensure_future(gone(receive))
+        while not leaving.done():
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await asyncio.wait([leaving], timeout=DRIP_SECONDS)
 
 
 def distorted(items: list[Item], draw: Draw, options: EndpointOptions) -> list[Item]:

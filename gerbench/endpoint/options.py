@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Form = Literal["http", "filter", "field", "prose"]
-Fault = Literal["500", "502", "503", "reset", "hang", "truncated", "html"]
+Fault = Literal["500", "502", "503", "reset", "hang", "drip", "truncated", "html"]
 
 
 class EndpointOptions(BaseModel):

@@ -9,12 +9,72 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
+        "kept_answers",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("analysis", sa.String(length=40), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_kept_answers")),
+    )
+    op.create_table(
+        "teams",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("monthly_budget_nano", sa.BigInteger(), nullable=True),
+        sa.Column("monthly_budget_requests", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("monthly_budget_nano >= 0", name=op.f("ck_teams_dollars_not_negative")),
+        sa.CheckConstraint(
+            "monthly_budget_requests >= 0", name=op.f("ck_teams_requests_not_negative")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_teams")),
+        sa.UniqueConstraint("name", name=op.f("uq_teams_name")),
+    )
+    op.create_table(
+        "workers",
+        sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ticked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rescued", sa.Integer(), nullable=False),
+        sa.CheckConstraint("rescued >= 0", name=op.f("ck_workers_rescued_not_negative")),
+        sa.PrimaryKeyConstraint("owner", name=op.f("pk_workers")),
+    )
+    op.create_table(
         "api_keys",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column(
+            "role",
+            sa.Enum(
+                "viewer",
+                "member",
+                "admin",
+                name="role",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("operator", sa.Boolean(), nullable=False),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "NOT operator OR role = 'admin'", name=op.f("ck_api_keys_operator_is_admin")
+        ),
+        sa.CheckConstraint("expires_at > created_at", name=op.f("ck_api_keys_expires_later")),
+        sa.ForeignKeyConstraint(
+            ["created_by"], ["api_keys.id"], name=op.f("fk_api_keys_created_by")
+        ),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_api_keys_team_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("hash", name=op.f("uq_api_keys_hash")),
     )
@@ -59,37 +119,58 @@ def upgrade() -> None:
         sa.Column("profile", sa.JSON(), nullable=False),
         sa.Column("published", sa.Boolean(), nullable=False),
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint("sample_count > 0", name=op.f("ck_datasets_not_empty")),
+        sa.CheckConstraint(
+            "team_id IS NOT NULL OR published", name=op.f("ck_datasets_all_see_published_only")
+        ),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_datasets_team_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
-        sa.UniqueConstraint("name", "digest", name=op.f("uq_datasets_name_digest")),
+        sa.UniqueConstraint(
+            "team_id", "name", "digest", name=op.f("uq_datasets_team_id_name_digest")
+        ),
     )
-    op.create_table(
-        "kept_answers",
-        sa.Column("key", sa.String(length=64), nullable=False),
-        sa.Column("analysis", sa.String(length=40), nullable=False),
-        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_kept_answers")),
-    )
+    with op.batch_alter_table("datasets", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_datasets_everyones",
+            ["name", "digest"],
+            unique=True,
+            postgresql_where=sa.text("team_id IS NULL"),
+            sqlite_where=sa.text("team_id IS NULL"),
+        )
+
     op.create_table(
         "models",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("sealed", sa.JSON(), nullable=False),
+        sa.Column("trusted", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_models_team_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_models")),
     )
     with op.batch_alter_table("models", schema=None) as batch_op:
         batch_op.create_index(
             "uq_models_name_in_use",
-            ["name"],
+            ["team_id", "name"],
             unique=True,
             postgresql_where=sa.text("deleted_at IS NULL"),
             sqlite_where=sa.text("deleted_at IS NULL"),
         )
 
+    op.create_table(
+        "team_spend",
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("spent_nano", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_team_spend_team_id")),
+        sa.PrimaryKeyConstraint("team_id", "month", name=op.f("pk_team_spend")),
+    )
     op.create_table(
         "templates",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -128,31 +209,49 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint("version > 0", name=op.f("ck_templates_version_positive")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_templates_team_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_templates")),
         sa.UniqueConstraint(
+            "team_id",
             "task",
             "modality",
             "name",
             "version",
-            name=op.f("uq_templates_task_modality_name_version"),
+            name=op.f("uq_templates_team_id_task_modality_name_version"),
         ),
     )
+    with op.batch_alter_table("templates", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_templates_everyones",
+            ["task", "modality", "name", "version"],
+            unique=True,
+            postgresql_where=sa.text("team_id IS NULL"),
+            sqlite_where=sa.text("team_id IS NULL"),
+        )
+
     op.create_table(
-        "workers",
-        sa.Column("owner", sa.String(length=64), nullable=False),
-        sa.Column("version", sa.String(length=64), nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ticked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("rescued", sa.Integer(), nullable=False),
-        sa.CheckConstraint("rescued >= 0", name=op.f("ck_workers_rescued_not_negative")),
-        sa.PrimaryKeyConstraint("owner", name=op.f("pk_workers")),
+        "audit",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key_id", sa.Uuid(), nullable=False),
+        sa.Column("key_name", sa.String(length=64), nullable=False),
+        sa.Column("action", sa.String(length=64), nullable=False),
+        sa.Column("object", sa.String(length=255), nullable=False),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["key_id"], ["api_keys.id"], name=op.f("fk_audit_key_id")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_audit_team_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index("ix_audit_team_id", ["team_id", "id"], unique=False)
+
     op.create_table(
         "jobs",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
         sa.Column("submission", sa.JSON(), nullable=False),
         sa.Column("quote", sa.JSON(), nullable=False),
@@ -173,6 +272,8 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("budget_nano", sa.BigInteger(), nullable=True),
+        sa.Column("budget_requests", sa.BigInteger(), nullable=True),
         sa.Column("idempotency_key", sa.String(length=255), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
@@ -181,12 +282,26 @@ def upgrade() -> None:
             "(status IN ('cancelled', 'completed', 'failed')) = (finished_at IS NOT NULL)",
             name=op.f("ck_jobs_finished_at_iff_ended"),
         ),
+        sa.CheckConstraint("budget_nano >= 0", name=op.f("ck_jobs_budget_not_negative")),
+        sa.CheckConstraint(
+            "budget_requests >= 0", name=op.f("ck_jobs_budget_requests_not_negative")
+        ),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_jobs_dataset_id")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_jobs_team_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
-        sa.UniqueConstraint("idempotency_key", name=op.f("uq_jobs_idempotency_key")),
+        sa.UniqueConstraint(
+            "team_id", "idempotency_key", name=op.f("uq_jobs_team_id_idempotency_key")
+        ),
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_jobs_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(
+            "ix_jobs_open",
+            ["created_at", "id"],
+            unique=False,
+            postgresql_where=sa.text("finished_at IS NULL"),
+            sqlite_where=sa.text("finished_at IS NULL"),
+        )
 
     op.create_table(
         "samples",
@@ -207,6 +322,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_samples")),
         sa.UniqueConstraint("dataset_id", "name", name=op.f("uq_samples_dataset_id_name")),
     )
+    op.create_table(
+        "sign_ins",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "session",
+                "link",
+                name="signinkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("key_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("expires_at > created_at", name=op.f("ck_sign_ins_expires_later")),
+        sa.ForeignKeyConstraint(["key_id"], ["api_keys.id"], name=op.f("fk_sign_ins_key_id")),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_sign_ins")),
+    )
+    with op.batch_alter_table("sign_ins", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sign_ins_expires_at"), ["expires_at"], unique=False)
+
     op.create_table(
         "standings",
         sa.Column("model_id", sa.Uuid(), nullable=False),
@@ -317,6 +458,15 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "job_spend",
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("spent_nano", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_spend_job_id")),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_job_spend")),
+    )
+    op.create_table(
         "runs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -378,6 +528,8 @@ def upgrade() -> None:
         sa.Column("planned", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("canary_passed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rests_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("faulty_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("rejections", sa.Integer(), nullable=False),
@@ -393,6 +545,7 @@ def upgrade() -> None:
         sa.Column("completion_tokens", sa.BigInteger(), nullable=False),
         sa.Column("cost_nano", sa.BigInteger(), nullable=False),
         sa.Column("lost_nano", sa.BigInteger(), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
             "(origin = 'published') = (job_id IS NULL)", name=op.f("ck_runs_job_iff_ours")
         ),
@@ -411,6 +564,9 @@ def upgrade() -> None:
             name=op.f("ck_runs_finished_at_iff_ended"),
         ),
         sa.CheckConstraint(
+            "team_id IS NOT NULL OR origin = 'published'", name=op.f("ck_runs_ours_is_a_teams")
+        ),
+        sa.CheckConstraint(
             "answered + refused + unparsed + failed <= samples",
             name=op.f("ck_runs_outcomes_within_samples"),
         ),
@@ -424,6 +580,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_runs_job_id")),
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_runs_model_id")),
         sa.ForeignKeyConstraint(["samples_of"], ["runs.id"], name=op.f("fk_runs_samples_of")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_runs_team_id")),
         sa.ForeignKeyConstraint(
             ["template_id"], ["templates.id"], name=op.f("fk_runs_template_id")
         ),
@@ -512,8 +669,8 @@ def upgrade() -> None:
             "ix_requests_queue",
             ["run_id", "state", "not_before", "id"],
             unique=False,
-            postgresql_where=sa.text("state IN ('due', 'waiting', 'leased')"),
-            sqlite_where=sa.text("state IN ('due', 'waiting', 'leased')"),
+            postgresql_where=sa.text("state = 'due' OR state = 'leased' OR state = 'waiting'"),
+            sqlite_where=sa.text("state = 'due' OR state = 'leased' OR state = 'waiting'"),
         )
         batch_op.create_index("ix_requests_run_id", ["run_id", "id"], unique=False)
 
@@ -578,6 +735,7 @@ def upgrade() -> None:
         sa.Column("prompt_tokens", sa.Integer(), nullable=True),
         sa.Column("completion_tokens", sa.Integer(), nullable=True),
         sa.Column("cost_nano", sa.BigInteger(), nullable=True),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "(result = 'sent') = (finished_at IS NULL)",
             name=op.f("ck_attempts_finished_at_iff_heard"),
@@ -597,6 +755,13 @@ def upgrade() -> None:
             unique=False,
             postgresql_where=sa.text("batch_id IS NOT NULL"),
             sqlite_where=sa.text("batch_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_attempts_errors",
+            ["run_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("reason IS NOT NULL"),
+            sqlite_where=sa.text("reason IS NOT NULL"),
         )
         batch_op.create_index(batch_op.f("ix_attempts_request_id"), ["request_id"], unique=False)
         batch_op.create_index("ix_attempts_run_id", ["run_id", "id"], unique=False)
@@ -676,6 +841,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_attempts_run_id")
         batch_op.drop_index(batch_op.f("ix_attempts_request_id"))
         batch_op.drop_index(
+            "ix_attempts_errors",
+            postgresql_where=sa.text("reason IS NOT NULL"),
+            sqlite_where=sa.text("reason IS NOT NULL"),
+        )
+        batch_op.drop_index(
             "ix_attempts_batch",
             postgresql_where=sa.text("batch_id IS NOT NULL"),
             sqlite_where=sa.text("batch_id IS NOT NULL"),
@@ -687,8 +857,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_requests_run_id")
         batch_op.drop_index(
             "ix_requests_queue",
-            postgresql_where=sa.text("state IN ('due', 'waiting', 'leased')"),
-            sqlite_where=sa.text("state IN ('due', 'waiting', 'leased')"),
+            postgresql_where=sa.text("state = 'due' OR state = 'leased' OR state = 'waiting'"),
+            sqlite_where=sa.text("state = 'due' OR state = 'leased' OR state = 'waiting'"),
         )
         batch_op.drop_index(
             "ix_requests_leases",
@@ -706,6 +876,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_runs_job_id"))
 
     op.drop_table("runs")
+    op.drop_table("job_spend")
     with op.batch_alter_table("batches", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_batches_filling",
@@ -721,13 +892,33 @@ def downgrade() -> None:
 
     op.drop_table("batches")
     op.drop_table("standings")
+    with op.batch_alter_table("sign_ins", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sign_ins_expires_at"))
+
+    op.drop_table("sign_ins")
     op.drop_table("samples")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_jobs_open",
+            postgresql_where=sa.text("finished_at IS NULL"),
+            sqlite_where=sa.text("finished_at IS NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_jobs_created_at"))
 
     op.drop_table("jobs")
-    op.drop_table("workers")
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.drop_index("ix_audit_team_id")
+
+    op.drop_table("audit")
+    with op.batch_alter_table("templates", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_templates_everyones",
+            postgresql_where=sa.text("team_id IS NULL"),
+            sqlite_where=sa.text("team_id IS NULL"),
+        )
+
     op.drop_table("templates")
+    op.drop_table("team_spend")
     with op.batch_alter_table("models", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_models_name_in_use",
@@ -736,6 +927,15 @@ def downgrade() -> None:
         )
 
     op.drop_table("models")
-    op.drop_table("kept_answers")
+    with op.batch_alter_table("datasets", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_datasets_everyones",
+            postgresql_where=sa.text("team_id IS NULL"),
+            sqlite_where=sa.text("team_id IS NULL"),
+        )
+
     op.drop_table("datasets")
     op.drop_table("api_keys")
+    op.drop_table("workers")
+    op.drop_table("teams")
+    op.drop_table("kept_answers")

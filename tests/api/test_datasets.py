@@ -136,6 +136,7 @@ def test_media_are_served_as_they_are(client: TestClient) -> None:
         assert response.content == FILES[item["name"]]
         assert response.headers["Content-Type"] == kind
         assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
         assert "immutable" in response.headers["Cache-Control"]
         again = client.get(url, headers={"If-None-Match": response.headers["ETag"]})
         assert (again.status_code, again.content) == (304, b"")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from fastapi import BackgroundTasks
+from fastapi import BackgroundTasks, Request
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -139,7 +139,8 @@ def test_an_answer_over_runs_that_changed_meanwhile_is_not_stored(
     with postgres_database.write.begin() as session:
         rows.finished(session, submitted(session), [A, H, S, A, H, H])
     after_the_response = BackgroundTasks()
-    asked = Asked(postgres_database, SelectionQuery(), after_the_response)
+    request = Request({"type": "http", "headers": []})
+    asked = Asked(postgres_database, SelectionQuery(), after_the_response, request)
 
     def slow(session: Session, selection: Selection) -> MainResults:
         with postgres_database.write.begin() as other:

@@ -9,11 +9,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
 from core import attempts, closing, jobs, leases, runs, settling
-from core.attempts import Heard, Opening
+from core.attempts import Heard, Opened, Opening
 from core.db import Database
 from core.rules.readings import Answer, Exchange, Parsed, Reading, Usage
 from core.rules.strategy import decide
 from core.settling import Settlement
+from core.spending import Books
 from core.tables import Prediction, Run
 from core.vocabulary import Result
 from tests import replies, rows
@@ -49,17 +50,21 @@ def answered(job: dict[str, Any], database: Database) -> dict[str, Any]:
         request = leases.lease(
             session, rows.model_of(run), owner="me", slots=1, now=NOW, lasts=rows.LATER - NOW
         )[0]
-        opened = attempts.open_all(
-            session, [Opening(request, "me", "anonymous", {"model": "fer"}, "0" * 64, NOW)]
-        )[0]
-        assert opened is not None
+        opening = Opening(
+            request, "me", "anonymous", {"model": "fer"}, "0" * 64, NOW, 2_500_000_000
+        )
+        with Books(session) as books:
+            opened = attempts.open_all(session, [opening], books)[0]
+        assert isinstance(opened, Opened)
         reading = Reading(Result.ANSWERED, text="…", usage=Usage(1_000_000, 500_000))
         parsed = Parsed({slot: Answer(("anger", "sadness")) for slot in range(5)})
         verdict = decide(request.asked, reading, parsed, refusal=False, jitter=0.0)
         exchange = Exchange(200, {"x-request-id": "r1"}, b'{"raw": "\xff"}', 0.5)
         heard = Heard(opened.id, exchange, reading, 2_000_000_000, NOW)
         right = [frozenset({"anger"})] * 6
-        settling.settle_all(session, [Settlement(request, "me", verdict, NOW, None, right, heard)])
+        settlement = Settlement(request, "me", verdict, NOW, None, right, heard)
+        with Books(session) as books:
+            settling.settle_all(session, [settlement], books)
     return job
 
 

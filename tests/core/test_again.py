@@ -14,6 +14,7 @@ from core.rescue import rescue
 from core.rules.states import RequestState, Status
 from core.rules.strategy import Verdict
 from core.settling import Settlement
+from core.spending import Books
 from core.tables import Attempt, Prediction, Request
 from core.vocabulary import Result
 from tests.core.conftest import Queue
@@ -22,14 +23,17 @@ from tests.rows import LATER, NOW
 
 
 def open_again(queue: Queue, requests: Sequence[Leased], owner: str = "me") -> list[Opened | None]:
-    openings = [Opening(r, owner, "anonymous", {"model": "fer"}, "0" * 64, NOW) for r in requests]
-    with queue.database.write.begin() as session:
-        return again.open_all(session, openings)
+    openings = [
+        Opening(r, owner, "anonymous", {"model": "fer"}, "0" * 64, NOW, None) for r in requests
+    ]
+    with queue.database.write.begin() as session, Books(session) as books:
+        ends = again.open_all(session, openings, books)
+    return [end if isinstance(end, Opened) else None for end in ends]
 
 
 def settle_again(queue: Queue, *settlements: Settlement) -> dict[UUID, str]:
-    with queue.database.write.begin() as session:
-        return dict(again.settle_all(session, settlements))
+    with queue.database.write.begin() as session, Books(session) as books:
+        return dict(again.settle_all(session, settlements, books))
 
 
 def attempts_of(queue: Queue) -> list[Attempt]:
@@ -180,5 +184,5 @@ def test_a_sample_that_failed_meanwhile_stays_failed(queue: Queue) -> None:
 def test_nothing_to_repeat_is_nothing(queue: Queue) -> None:
     assert settle_again(queue) == {}
     assert open_again(queue, []) == []
-    with queue.database.write.begin() as session:
-        assert attempts.open_all(session, []) == []
+    with queue.database.write.begin() as session, Books(session) as books:
+        assert attempts.open_all(session, [], books) == []

@@ -11,6 +11,7 @@ from core.rules.specs import ModelSpec
 from core.rules.states import Status
 from core.rules.submissions import Submission
 from core.tables import Dataset, Job, Run
+from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Origin
 from tests import rows
 from tests.rows import LATER, NOW
@@ -127,6 +128,7 @@ def test_a_published_run_cannot_be_asked_again(database: Database, audited: UUID
         of = runs.get(session, audited)
         session.add(
             Run(
+                team_id=DEFAULT_ID,
                 id=UUID(int=7),
                 origin=Origin.PUBLISHED,
                 system="gpt-4v",

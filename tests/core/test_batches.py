@@ -8,9 +8,10 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from core import attempts, batch_lines, batches, jobs, leases, rescue, runs
-from core.attempts import Opening
+from core.attempts import Opened, Opening
 from core.db import Database
 from core.rules.batches import BatchState, Ending, holder
+from core.spending import Books
 from core.tables import Attempt, Batch, Request, Run
 from core.vocabulary import Dispatch
 from tests import rows
@@ -54,13 +55,14 @@ def begun(queue: Queue) -> Batch:
 
 def send(queue: Queue, batch: Batch, slots: int = 100) -> list[int]:
     """Take requests into a batch and write their attempts."""
-    with queue.database.write.begin() as session:
+    with queue.database.write.begin() as session, Books(session) as books:
         taken = batch_lines.take(session, batch, slots=slots, now=NOW)
         openings = [
-            Opening(r, holder(batch.id), "anonymous", {"model": "fer"}, "0" * 64, NOW)
+            Opening(r, holder(batch.id), "anonymous", {"model": "fer"}, "0" * 64, NOW, None)
             for r in taken
         ]
-        ids = [each.id for each in attempts.open_all(session, openings) if each]
+        ends = attempts.open_all(session, openings, books)
+        ids = [each.id for each in ends if isinstance(each, Opened)]
         batch_lines.add_lines(session, batch.id, ids)
     return ids
 
@@ -148,8 +150,8 @@ def test_a_line_that_was_never_sent_can_be_taken_out(waiting: Queue) -> None:
     batch = begun(waiting)
     first, *_ = send(waiting, batch)
 
-    with waiting.database.write.begin() as session:
-        batch_lines.take_out(session, batch.id, first, "changed", now=NOW)
+    with waiting.database.write.begin() as session, Books(session) as books:
+        batch_lines.take_out(session, batch.id, first, "changed", books, now=NOW)
 
     with waiting.database.read() as session:
         attempt = session.get_one(Attempt, first)

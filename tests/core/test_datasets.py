@@ -9,6 +9,7 @@ from core import datasets
 from core.errors import InvalidInput, NotFound
 from core.rules.profiles import Profile
 from core.tables import Dataset, Sample
+from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Modality, Task
 from tests import drawn
 from tests.importing import NOW, Service, draw_faces, faces
@@ -96,6 +97,7 @@ def test_a_digest_too_short_to_tell_versions_apart_is_refused(
             spec = faces().model_dump(mode="json")
             session.add(
                 Dataset(
+                    team_id=DEFAULT_ID,
                     name="faces",
                     digest=digest,
                     task=Task.FACIAL_EMOTION,

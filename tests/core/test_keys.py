@@ -10,17 +10,19 @@ from sqlalchemy import select
 from core import keys
 from core.db import Database
 from core.errors import Unauthorized
+from core.keys import KeyDraft
 from core.tables import ApiKey
+from core.vocabulary import Role
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def test_a_key_is_recognised_and_only_its_digest_is_stored(database: Database) -> None:
     with database.write.begin() as session:
-        made, secret = keys.create(session, "ada", now=NOW)
+        made, secret = keys.create(session, KeyDraft("ada", Role.MEMBER), now=NOW)
 
     with database.read() as session:
-        assert keys.authenticate(session, secret).id == made.id
+        assert keys.find(session, keys.digest(secret), now=NOW).id == made.id
         row = session.scalars(select(ApiKey)).one()
     assert secret.startswith("gb_")
     assert len(secret) == 46
@@ -30,17 +32,17 @@ def test_a_key_is_recognised_and_only_its_digest_is_stored(database: Database) -
 @pytest.mark.parametrize("secret", ["", "gb_", "gb_" + "A" * 43, "\ud800", "é\x00"])
 def test_anything_else_is_not_a_key(database: Database, secret: str) -> None:
     with database.read() as session, pytest.raises(Unauthorized):
-        keys.authenticate(session, secret)
+        keys.find(session, keys.digest(secret), now=NOW)
 
 
 def test_a_revoked_key_stays_revoked_when_it_is_registered_again(database: Database) -> None:
     with database.write.begin() as session:
-        key, secret = keys.create(session, "ada", now=NOW)
+        key, secret = keys.create(session, KeyDraft("ada", Role.MEMBER), now=NOW)
         key.revoked_at = NOW
         keys.register(session, "ada", secret, now=NOW)
 
     with database.read() as session, pytest.raises(Unauthorized):
-        keys.authenticate(session, secret)
+        keys.find(session, keys.digest(secret), now=NOW)
 
 
 def test_the_first_start_writes_a_key_that_only_its_owner_can_read(
@@ -52,7 +54,7 @@ def test_the_first_start_writes_a_key_that_only_its_owner_can_read(
     assert path.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in path.parent.iterdir()] == ["admin.key"]
     with sqlite_database.read() as session:
-        assert keys.authenticate(session, path.read_text().strip()).name == "admin"
+        assert keys.find(session, keys.digest(path.read_text().strip()), now=NOW).name == "admin"
 
 
 def test_the_next_start_keeps_the_key(sqlite_database: Database, tmp_path: Path) -> None:
@@ -70,7 +72,10 @@ def test_a_key_file_that_the_database_does_not_know_is_registered(
     keys.ensure_admin_key(sqlite_database, tmp_path, now=NOW)
 
     with sqlite_database.read() as session:
-        assert keys.authenticate(session, "gb_kept-from-another-database").name == "admin"
+        assert (
+            keys.find(session, keys.digest("gb_kept-from-another-database"), now=NOW).name
+            == "admin"
+        )
 
 
 def test_a_lost_or_empty_key_file_is_made_anew(sqlite_database: Database, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from core import models
 from core.db import Database
 from core.errors import Conflict, InvalidInput, NotFound
+from core.models import DeclaredModel
 from core.rules.specs import ModelSpec
 from core.rules.states import ENDED, Status
 from core.tables import Model
@@ -22,9 +23,13 @@ def spec(name: str = "local", **fields: Any) -> ModelSpec:
     )
 
 
-def stored(database: Database, declared: ModelSpec) -> Model:
+def declared(**fields: Any) -> DeclaredModel:
+    return DeclaredModel.model_validate(spec(**fields).model_dump())
+
+
+def stored(database: Database, given: ModelSpec) -> Model:
     with database.write.begin() as session:
-        return models.create(session, declared, now=NOW)
+        return models.create(session, given, now=NOW)
 
 
 def test_a_model_is_found_by_its_name(database: Database) -> None:
@@ -32,7 +37,7 @@ def test_a_model_is_found_by_its_name(database: Database) -> None:
 
     with database.read() as session:
         assert models.get(session, "local").id == made.id
-        assert models.spec(session, made.id) == spec(limits={"rpm": 600})
+        assert models.declared(session, made.id) == declared(limits={"rpm": 600})
 
 
 def test_a_taken_name_is_refused_and_the_transaction_lives_on(database: Database) -> None:
@@ -59,7 +64,7 @@ def test_a_change_sets_the_given_fields_one_by_one(database: Database) -> None:
         models.change(session, "local", {"limits": {"tpm": None}, "temperature": None})
 
     with database.read() as session:
-        assert models.spec(session, made.id) == spec(limits={"rpm": 600}, temperature=None)
+        assert models.declared(session, made.id) == declared(limits={"rpm": 600}, temperature=None)
 
 
 def test_a_change_that_makes_no_sense_changes_nothing(database: Database) -> None:
@@ -71,7 +76,7 @@ def test_a_change_that_makes_no_sense_changes_nothing(database: Database) -> Non
     pointers = [fault["pointer"] for fault in caught.value.details["errors"]]
     assert pointers == ["/body/limits/rpm", "/body/timeout_s"]
     with database.read() as session:
-        assert models.spec(session, made.id) == spec()
+        assert models.declared(session, made.id) == declared()
 
 
 def test_a_deleted_name_is_free_and_the_old_model_stays_for_its_runs(database: Database) -> None:
@@ -83,7 +88,7 @@ def test_a_deleted_name_is_free_and_the_old_model_stays_for_its_runs(database: D
 
     with database.read() as session:
         assert models.get(session, "local").id == new.id
-        assert models.spec(session, old.id).max_tokens == 5
+        assert models.declared(session, old.id).max_tokens == 5
         assert len(models.page(session, after=None, limit=10).rows) == 1
 
 
@@ -145,4 +150,6 @@ def test_null_takes_a_header_or_a_part_of_the_query_out(database: Database) -> N
         models.change(session, "local", {"headers": {"x-team": None}, "query": {"v": None}})
 
     with database.read() as session:
-        assert models.spec(session, made.id) == spec(headers={"x-title": "a"}, query={"w": "2"})
+        assert models.declared(session, made.id) == declared(
+            headers={"x-title": "a"}, query={"w": "2"}
+        )

@@ -10,7 +10,8 @@ from core.db import Database
 from core.errors import InvalidCursor
 from core.paging import Key, Slice, fetch
 from core.tables import ApiKey, Template
-from core.vocabulary import Modality, Task
+from core.tables.teams import DEFAULT_ID
+from core.vocabulary import Modality, Role, Task
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ORDER = (ApiKey.created_at, ApiKey.id)
@@ -22,7 +23,14 @@ def filled(database: Database) -> Database:
     with database.write.begin() as session:
         for number in range(10):
             made = NOW + timedelta(seconds=number // 4)
-            session.add(ApiKey(name=str(number), hash=str(number), created_at=made))
+            key = ApiKey(
+                team_id=DEFAULT_ID,
+                name=str(number),
+                hash=str(number),
+                role=Role.VIEWER,
+                created_at=made,
+            )
+            session.add(key)
     return database
 
 

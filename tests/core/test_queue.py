@@ -18,6 +18,7 @@ from core.rules.retry import MAX_FAILURES
 from core.rules.states import RequestState, Status
 from core.rules.strategy import BREAKER, Asked, decide
 from core.settling import Settlement
+from core.spending import Books
 from core.tables import Attempt, Prediction, Request, Run, Sample
 from core.vocabulary import Cause, Outcome, Result
 from tests import rows
@@ -37,9 +38,12 @@ def lease(queue: Queue, slots: int = 100, owner: str = "me", now: datetime = NOW
 
 
 def send(queue: Queue, requests: Sequence[Leased], owner: str = "me") -> list[Opened | None]:
-    openings = [Opening(r, owner, "anonymous", {"model": "fer"}, "0" * 64, NOW) for r in requests]
-    with queue.database.write.begin() as session:
-        return attempts.open_all(session, openings)
+    openings = [
+        Opening(r, owner, "anonymous", {"model": "fer"}, "0" * 64, NOW, None) for r in requests
+    ]
+    with queue.database.write.begin() as session, Books(session) as books:
+        ends = attempts.open_all(session, openings, books)
+    return [end if isinstance(end, Opened) else None for end in ends]
 
 
 def settlement(
@@ -67,8 +71,8 @@ def settlement(
 
 
 def settle(queue: Queue, *settlements: Settlement) -> dict[UUID, str]:
-    with queue.database.write.begin() as session:
-        return dict(settling.settle_all(session, settlements))
+    with queue.database.write.begin() as session, Books(session) as books:
+        return dict(settling.settle_all(session, settlements, books))
 
 
 def answer_all(queue: Queue, owner: str = "me") -> None:

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from core import builtin
-from core.references import ReferenceFigure, beside, best_supervised
+from core.bodies.metrics import ReferenceFigure
+from core.references import beside, best_supervised
 from core.rules.metrics import METRICS, MetricName
 from core.rules.specs import DatasetSpec
 from core.vocabulary import Task

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, select
 
 from core import attempts, jobs, leases, runs, settling, stalls, workers
-from core.attempts import Heard, Opening
+from core.attempts import Heard, Opened, Opening
 from core.db import Database
 from core.rules.readings import Answer, Exchange, Parsed, Reading
 from core.rules.room import Health
@@ -17,7 +17,9 @@ from core.rules.standings import CredentialStanding, ModelStanding, RoomStanding
 from core.rules.states import Status
 from core.rules.strategy import decide
 from core.settling import Settlement
+from core.spending import Books
 from core.tables import Run
+from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Result
 from core.workers import Life
 from tests import rows
@@ -45,9 +47,10 @@ def send(queue: Queue, at: datetime) -> tuple[leases.Leased, int]:
     lasts = timedelta(minutes=5)
     with queue.database.write.begin() as session:
         request = leases.lease(session, queue.model_id, owner="w", slots=1, now=at, lasts=lasts)[0]
-        opening = Opening(request, "w", "anonymous", {}, "0" * 64, at)
-        opened = attempts.open_all(session, [opening])[0]
-    assert opened is not None
+        opening = Opening(request, "w", "anonymous", {}, "0" * 64, at, None)
+        with Books(session) as books:
+            opened = attempts.open_all(session, [opening], books)[0]
+    assert isinstance(opened, Opened)
     return request, opened.id
 
 
@@ -59,8 +62,9 @@ def settle(queue: Queue, reading: Reading, at: datetime) -> None:
     verdict = decide(request.asked, reading, parsed, refusal=False, jitter=0.0)
     heard = Heard(attempt, Exchange(200, {}, b"", 0.1), reading, None, at)
     right = [frozenset({"anger"})] * request.asked.size
-    with queue.database.write.begin() as session:
-        settling.settle_all(session, [Settlement(request, "w", verdict, at, None, right, heard)])
+    settlement = Settlement(request, "w", verdict, at, None, right, heard)
+    with queue.database.write.begin() as session, Books(session) as books:
+        settling.settle_all(session, [settlement], books)
 
 
 def test_a_job_that_moved_lately_is_not_stalled_and_costs_no_query(queue: Queue) -> None:
@@ -232,11 +236,10 @@ def test_a_job_that_is_not_planned_says_so(database: Database) -> None:
         job = rows.job(
             session, rows.dataset(session, 4), rows.model(session), rows.template(session)
         )
-        run = runs_of(session, job.id)[0]
     with database.read() as session:
         found = stalls.of_all(session, patience=PATIENCE, now=LATER)
 
-    assert {key: stall.code for key, stall in found.items()} == {run.id: StallCode.UNPLANNED}
+    assert {key: stall.code for key, stall in found.items()} == {job.id: StallCode.UNPLANNED}
 
 
 def test_a_worker_is_written_once_and_those_long_gone_are_forgotten(database: Database) -> None:
@@ -259,6 +262,7 @@ def _another_job(queue: Queue, *, priority: int, moved_at: datetime) -> str:
         other_id = uuid4()
         session.add(
             type(job)(
+                team_id=DEFAULT_ID,
                 id=other_id, dataset_id=job.dataset_id, submission=job.submission, quote=job.quote,
                 status=Status.RUNNING, priority=priority, created_at=NOW,
             )
@@ -266,6 +270,7 @@ def _another_job(queue: Queue, *, priority: int, moved_at: datetime) -> str:
         session.flush()
         session.add(
             Run(
+                team_id=DEFAULT_ID,
                 job_id=other_id, dataset_id=mine.dataset_id, model_id=mine.model_id,
                 template_id=mine.template_id, condition=mine.condition, repeat=1, position=0,
                 seed=0, batch_size=4, samples=10, status=Status.RUNNING, planned=10,

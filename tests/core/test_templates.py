@@ -16,10 +16,18 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TASK, IMAGE = Task.FACIAL_EMOTION, Modality.IMAGE
 
 
-def add(database: Database, text: str, name: str = "mine") -> tuple[int, bool]:
+def add(
+    database: Database, text: str, name: str = "mine", *, built_in: bool = False
+) -> tuple[int, bool]:
     with database.write.begin() as session:
         template, added = templates.create(
-            session, task=TASK, modality=IMAGE, name=name, text=text, now=NOW
+            session,
+            task=TASK,
+            modality=IMAGE,
+            name=name,
+            text=text,
+            now=NOW,
+            built_in=built_in,
         )
     return template.version, added
 
@@ -78,7 +86,7 @@ def test_built_in_templates_are_installed_once(database: Database) -> None:
 
 
 def test_a_changed_built_in_template_is_a_new_version(database: Database) -> None:
-    add(database, "what an older gerbench said", "default")
+    add(database, "what an older gerbench said", "default", built_in=True)
 
     with database.write.begin() as session:
         templates.install_builtin(session, now=NOW)
@@ -96,6 +104,17 @@ def test_a_default_of_ones_own_stays_the_newest(database: Database) -> None:
         templates.install_builtin(session, now=NOW)
 
     assert resolved(database, "default") == "our own"
+
+
+def test_a_default_of_ones_own_is_meant_before_one_that_a_release_brings(
+    database: Database,
+) -> None:
+    add(database, "the first default", "default", built_in=True)
+    assert add(database, "our own", "default") == (2, True)
+
+    assert add(database, "the second default", "default", built_in=True) == (2, True)
+
+    assert resolved(database, "default") == resolved(database, "default@2") == "our own"
 
 
 BUILTIN = templates.builtin()

@@ -10,7 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from core.db import Base, Database, utc_now
 from core.tables import ApiKey
+from core.tables.teams import DEFAULT_ID
 from core.turns import Turns
+from core.vocabulary import Role
 from tests.e2e.processes import eventually
 
 
@@ -50,7 +52,13 @@ def test_who_waits_in_vain_leaves_the_line() -> None:
 
 
 def key(number: int) -> ApiKey:
-    return ApiKey(name="k", hash=f"{number:064d}", created_at=utc_now())
+    return ApiKey(
+        team_id=DEFAULT_ID,
+        name="k",
+        hash=f"{number:064d}",
+        role=Role.VIEWER,
+        created_at=utc_now(),
+    )
 
 
 def test_one_who_writes_without_a_pause_keeps_nobody_out(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 from core.media.refs import from_json
 from core.rules.pictures import MediaRef
-from gerbench.cli.packing import pack
 from gerbench.client import Client, Json, path
 from gerbench.endpoint.log import Entry
 from gerbench.faces import EXPRESSIONS
+from gerbench.packing import pack
 from tests.e2e.processes import eventually
 
 LABELS = sorted(EXPRESSIONS)

@@ -1,5 +1,6 @@
 """Jobs steered while they run: cancelled, paused, resumed, retried, submitted twice or at once."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ pytestmark = pytest.mark.slow
 
 LATENCY_S = 0.3
 CALLS = 4
+SOON_S = 2.0
+"""So long after the answer to a pause or a cancel a call that had left may still arrive."""
 SLOW = EndpointOptions(latency_ms=1000 * LATENCY_S)
 LIMITS = {"concurrency": CALLS}
 
@@ -52,6 +55,7 @@ def test_nothing_leaves_once_a_cancel_is_answered(
     jobs.reached(client, job, 0.2)
 
     cancelled = client.post(path("jobs", job["id"], "cancel"))
+    heard_at = time.time()
     answered_at = _server_time(cancelled["finished_at"])
     eventually(lambda: not _under_way(service, job), 10)
     job = jobs.now(client, job)
@@ -59,6 +63,7 @@ def test_nothing_leaves_once_a_cancel_is_answered(
 
     assert cancelled["status"] == job["status"] == "cancelled"
     assert all(_server_time(a["sent_at"]) <= answered_at for a in attempts)
+    assert _last_served(slow) <= heard_at + SOON_S
     assert len(slow.log) == len(attempts)
     assert {a["result"] for a in attempts} == {"answered"}
     assert len(predictions) == job["progress"]["answered"] == 2 * len(attempts)
@@ -76,14 +81,19 @@ def test_a_paused_job_sends_nothing_until_it_is_resumed(
     jobs.reached(client, job, 0.2)
 
     paused = client.post(path("jobs", job["id"], "pause"))
+    heard_at = time.time()
     eventually(lambda: not _under_way(service, job), 10)
     calls = len(slow.log)
+    assert _last_served(slow) <= heard_at + SOON_S
+    kept = jobs.rows(client, job, "attempts")
+    assert (len(kept), {a["result"] for a in kept}) == (calls, {"answered"})
     assert paused["status"] == jobs.now(client, job)["status"] == "paused"
     # The clock ticks every second; a whole small job goes by meanwhile.
     jobs.ended(client, jobs.submit(client, model=model, batch_size=2, sample_limit=4))
     assert len(slow.log) == calls + 2
 
     resumed = client.post(path("jobs", job["id"], "resume"))
+    eventually(lambda: len(slow.log) > calls + 2, 10)
     job = jobs.ended(client, job)
     assert resumed["status"] == "running"
     assert (job["status"], job["progress"]["answered"]) == ("completed", 140)
@@ -100,6 +110,9 @@ def test_samples_that_failed_are_asked_again_and_the_others_are_not(
         job = jobs.ended(client, jobs.submit(client, model=model, sample_limit=20, batch_size=10))
         client.patch(path("models", model), {"base_url": down.base_url})
         failed = jobs.submit(client, model=model, sample_limit=4, batch_size=4)
+        # The first call says so; from then on such requests are split.
+        jobs.stands(client, failed, "paused")
+        client.post(path("jobs", failed["id"], "resume"))
         failed = jobs.ended(client, failed)
         with pytest.raises(ApiProblem) as nothing_failed:
             client.post(path("jobs", job["id"], "retry"))
@@ -170,6 +183,11 @@ def test_a_more_urgent_job_goes_first(service: Up, slow: LocalEndpoint, model: s
     assert urgent["status"] == "completed"
     # Leased ahead when the urgent one came; nothing of the big one was leased since.
     assert meanwhile["answered"] < 140 / 2
+
+
+def _last_served(endpoint: LocalEndpoint) -> float:
+    """Return when the endpoint last took a request, in seconds since the epoch."""
+    return max(entry.at for entry in endpoint.log)
 
 
 def _under_way(service: Up, job: Json) -> list[Json]:

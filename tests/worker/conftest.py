@@ -60,9 +60,13 @@ def submit(
     batch_size: int | None = 10,
     dataset: str = "moods",
     dispatch: str = "online",
+    canary: bool = True,
     **model: Any,
 ) -> UUID:
-    """Submit a job over the texts of `rows.dataset`, plan it, and return its run."""
+    """Submit a job over the texts of `rows.dataset`, plan it, and return its run.
+
+    Without `canary` all calls may go at once, as if one had got through.
+    """
     with engine.database.write.begin() as session:
         rows.model(session, base_url=base_url, **{"limits": {"rpm": 100_000}, **model})
         body = Submission(
@@ -70,7 +74,9 @@ def submit(
             batch_size=batch_size, dispatch=dispatch,
         )  # fmt: skip
         job = jobs.submit(session, body, idempotency_key=None, now=utc_now())
-        run_id = session.scalars(select(Run.id).where(Run.job_id == job.id)).one()
+        run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
+        run.canary_passed_at = None if canary else utc_now()
+        run_id = run.id
     list(plan(engine, run_id))
     return run_id
 

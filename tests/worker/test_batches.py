@@ -29,7 +29,7 @@ PRICES = {"input_per_mtok": 2.0, "output_per_mtok": 4.0}
 
 
 def submit_batch(engine: Engine, base_url: str, **model: Any) -> UUID:
-    return submit(engine, base_url, dispatch="batch", prices=PRICES, **model)
+    return submit(engine, base_url, dispatch="batch", canary=False, prices=PRICES, **model)
 
 
 def step(engine: Engine) -> None:
@@ -465,7 +465,8 @@ def test_each_job_has_files_of_its_own(engine: Engine, serve: Serve) -> None:
     with engine.database.write.begin() as session:
         body = Submission.model_validate(jobs.get(session, job_of(engine, first)).submission)
         again = jobs.submit(session, body, idempotency_key=None, now=utc_now())
-        (second,) = session.scalars(select(Run.id).where(Run.job_id == again.id))
+        (run,) = session.scalars(select(Run).where(Run.job_id == again.id))
+        run.canary_passed_at, second = utc_now(), run.id
     list(plan(engine, second))
 
     step(engine)

@@ -172,11 +172,13 @@ def test_one_good_credential_of_two_is_enough(
     assert (run.status, run.answered) == ("completed", SAMPLES)
 
 
-def test_a_provider_that_rejects_everything_pauses_the_run(engine: Engine, serve: Serve) -> None:
+def test_a_provider_that_rejects_everything_later_pauses_the_run(
+    engine: Engine, serve: Serve
+) -> None:
     base_url = serve().base_url.removesuffix("/v1") + "/nowhere"
 
     slow = {"rpm": 100_000, "concurrency": 2}
-    run = work(engine, submit(engine, base_url, batch_size=1, limits=slow))
+    run = work(engine, submit(engine, base_url, batch_size=1, canary=False, limits=slow))
 
     assert run.status == "paused"
     assert run.reason is not None

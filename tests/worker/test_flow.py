@@ -17,7 +17,7 @@ def _after(per_s: float, seconds: float) -> int:
 
 
 def test_before_anything_is_known_the_first_calls_leave_together() -> None:
-    assert Flow().ahead(0, 0.0) == 8
+    assert Flow().ahead(0, 0.0) == 16
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from core import attempts, leases
-from core.attempts import Heard, Opening
+from core.attempts import Heard, Opened, Opening
 from core.db import utc_now
 from core.leases import Leased
 from core.providers import openai_chat
@@ -20,6 +20,7 @@ from core.rules.readings import Exchange
 from core.rules.states import RequestState
 from core.rules.strategy import Asked, Verdict
 from core.settling import Settlement
+from core.spending import Books
 from core.tables import Attempt, Sample
 from core.vocabulary import Result
 from gerbench.endpoint.launch import LocalEndpoint
@@ -118,9 +119,10 @@ def lost(engine: Engine) -> tuple[UUID, Leased, int]:
         (request,) = leases.lease(
             session, model_id, owner=DEAD, slots=1, now=now, lasts=rows.LATER - rows.NOW
         )
-        opening = Opening(request, DEAD, "anonymous", {"model": "fer"}, "0" * 64, now)
-        (opened,) = attempts.open_all(session, [opening])
-    assert opened is not None
+        opening = Opening(request, DEAD, "anonymous", {"model": "fer"}, "0" * 64, now, None)
+        with Books(session) as books:
+            (opened,) = attempts.open_all(session, [opening], books)
+    assert isinstance(opened, Opened)
     return run_id, request, opened.id
 
 
@@ -223,7 +225,7 @@ def test_answers_wait_on_disk_while_the_database_takes_nothing(
     intruder: sqlite3.Connection, engine: Engine, serve: Serve
 ) -> None:
     endpoint = serve(latency_ms=300)
-    run_id = submit(engine, endpoint.base_url)
+    run_id = submit(engine, endpoint.base_url, canary=False)
     model_id = rows.model_of(read(engine, run_id))
     slice_ = threading.Thread(target=engine.run, args=(dispatch(engine, model_id),))
     slice_.start()
@@ -247,7 +249,7 @@ def test_an_engine_that_stops_while_the_database_takes_nothing_leaves_its_answer
     intruder: sqlite3.Connection, engine: Engine, serve: Serve
 ) -> None:
     endpoint = serve(latency_ms=300)
-    run_id = submit(engine, endpoint.base_url)
+    run_id = submit(engine, endpoint.base_url, canary=False)
     model_id = rows.model_of(read(engine, run_id))
     slice_ = threading.Thread(target=engine.run, args=(dispatch(engine, model_id),))
     slice_.start()

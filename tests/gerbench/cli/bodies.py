@@ -41,6 +41,7 @@ def run(status: str = "running", **changes: Any) -> dict[str, Any]:
         "reason": None,
         "created_at": "2026-11-22T22:00:00.123456Z",
         "started_at": None,
+        "canary_passed_at": None,
         "finished_at": None,
         "progress": progress(),
         "cost": cost(),
@@ -101,6 +102,18 @@ def quote(**changes: Any) -> dict[str, Any]:
     return body | changes
 
 
+def budget(**changes: Any) -> dict[str, Any]:
+    body = {
+        "usd": None,
+        "requests": None,
+        "spent_usd": 0.5,
+        "reserved_usd": 0.0,
+        "unheard_usd": 0.0,
+        "attempts": 12,
+    }
+    return body | changes
+
+
 def job(status: str = "running", **changes: Any) -> dict[str, Any]:
     body = {
         "id": JOB,
@@ -114,6 +127,7 @@ def job(status: str = "running", **changes: Any) -> dict[str, Any]:
         "progress": progress(),
         "eta_seconds": None,
         "cost": cost(),
+        "budget": budget(),
         "quote": quote(),
         "against_quote": {
             "requests": compared(35, 36),

@@ -5,6 +5,7 @@ import json
 import queue
 import threading
 import time
+from itertools import islice
 
 import openai
 import pytest
@@ -112,7 +113,19 @@ def test_a_hang_lasts_until_the_client_gives_up(faces: list[bytes]) -> None:
     assert [(entry.status, entry.billed) for entry in endpoint.log] == [(None, False)]
 
 
-def test_stopping_does_not_wait_for_a_hang(faces: list[bytes]) -> None:
+def test_a_drip_goes_on_until_the_client_gives_up(faces: list[bytes]) -> None:
+    options = EndpointOptions(fail_share=1, fail_kind="drip")
+    with LocalEndpoint(options) as endpoint, client_of(endpoint) as client:
+        asked = client.chat.completions.with_streaming_response
+        with asked.create(model="fer", messages=messages(faces[:1])) as reply:
+            dripped = list(islice(reply.iter_bytes(1), 3))
+
+    assert (reply.status_code, dripped) == (200, [b" "] * 3)
+    assert [(entry.status, entry.result) for entry in endpoint.log] == [(None, "drip")]
+
+
+@pytest.mark.parametrize("kind", ["hang", "drip"])
+def test_stopping_does_not_wait_for_a_call_without_an_end(faces: list[bytes], kind: str) -> None:
     logged: queue.SimpleQueue[float] = queue.SimpleQueue()
 
     def stop_once_it_hangs(endpoint: LocalEndpoint) -> None:
@@ -122,7 +135,8 @@ def test_stopping_does_not_wait_for_a_hang(faces: list[bytes]) -> None:
         endpoint.stop()
         logged.put(time.monotonic() - began)
 
-    endpoint = LocalEndpoint(EndpointOptions(fail_share=1, fail_kind="hang")).start()
+    options = EndpointOptions.model_validate({"fail_share": 1, "fail_kind": kind})
+    endpoint = LocalEndpoint(options).start()
     stopper = threading.Thread(target=stop_once_it_hangs, args=(endpoint,))
     stopper.start()
     with client_of(endpoint) as client, pytest.raises(openai.APIConnectionError):

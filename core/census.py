@@ -1,0 +1,129 @@
+"""The service in figures, counted in the database: the same whoever of many processes is asked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from core import readiness, stalls, workers
+from core.queries import exactly
+from core.rules.stalls import StallCode
+from core.rules.standings import ModelStanding
+from core.rules.states import OPEN_REQUEST, RequestState, Status
+from core.tables import Attempt, Model, Request, Run, Standing, Worker
+from core.vocabulary import Result
+
+RECENT = timedelta(minutes=1)
+"""Attempts are counted by their result this far back: each is one row to be read."""
+
+TOTALS = (
+    *("samples", "answered", "refused", "unparsed", "failed", "attempts", "unknown_attempts"),
+    *("prompt_tokens", "completion_tokens", "cost_nano", "lost_nano"),
+)
+"""The running totals of runs that are summed up for each model."""
+
+
+@dataclass(frozen=True)
+class Census:
+    """What there is at a moment."""
+
+    runs: Mapping[Status, int]
+    requests: Mapping[RequestState, int]
+    """Those that are open."""
+    oldest_due_seconds: float
+    """How late the queue is; 0 when it is not."""
+    expired_leases: int
+    """Requests of workers that died, which nobody has taken back yet."""
+    totals: Mapping[str, Mapping[str, int]]
+    """By model and the names in TOTALS."""
+    recent: Mapping[tuple[str, Result], int]
+    """Attempts that were sent lately, by model and result."""
+    standings: Mapping[str, tuple[datetime, ModelStanding]]
+    """By model; when a worker looked."""
+    workers: Sequence[Worker]
+    """All that lived within a day."""
+    alive: int
+    stalled: Mapping[StallCode, int]
+    """Jobs that do not move, by why."""
+
+
+def take(session: Session, *, patience: timedelta, now: datetime) -> Census:
+    """Count what there is."""
+    known = workers.known(session)
+    oldest = readiness.oldest_due(session)
+    stalled = stalls.of_all(session, patience=patience, now=now)
+    return Census(
+        runs=_runs(session),
+        requests=_requests(session),
+        oldest_due_seconds=0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()),
+        expired_leases=_expired(session, now=now),
+        totals=_totals(session),
+        recent=_recent(session, since=now - RECENT),
+        standings=_standings(session),
+        workers=known,
+        alive=sum(workers.lives(worker, now=now) for worker in known),
+        stalled=stalls.counted(stalled.values()),
+    )
+
+
+def _runs(session: Session) -> dict[Status, int]:
+    """Count the runs of jobs by status."""
+    rows = session.execute(
+        select(Run.status, func.count()).where(Run.job_id.is_not(None)).group_by(Run.status)
+    )
+    return {status: count for status, count in rows}  # noqa: C416 - a Row is not a pair to dict()
+
+
+def _requests(session: Session) -> dict[RequestState, int]:
+    """Count the open requests by state; from an index that has no others."""
+    of_open = or_(*(exactly(Request.state, state) for state in sorted(OPEN_REQUEST)))
+    rows = session.execute(
+        select(Request.state, func.count()).where(of_open).group_by(Request.state)
+    )
+    return {state: count for state, count in rows}  # noqa: C416 - a Row is not a pair to dict()
+
+
+def _expired(session: Session, *, now: datetime) -> int:
+    """Count the leases that have expired."""
+    count = session.scalar(
+        select(func.count()).where(
+            exactly(Request.state, RequestState.LEASED), Request.lease_expires_at < now
+        )
+    )
+    return count or 0
+
+
+def _totals(session: Session) -> dict[str, dict[str, int]]:
+    """Add up the totals of runs for each model."""
+    sums = (func.sum(getattr(Run, name)) for name in TOTALS)
+    rows = session.execute(
+        select(Model.name, *sums).join(Run, Run.model_id == Model.id).group_by(Model.name)
+    )
+    return {
+        model: {name: int(value) for name, value in zip(TOTALS, values, strict=True)}
+        for model, *values in rows
+    }
+
+
+def _recent(session: Session, *, since: datetime) -> dict[tuple[str, Result], int]:
+    """Count the attempts sent since a moment, by model and result."""
+    rows = session.execute(
+        select(Model.name, Attempt.result, func.count())
+        .join(Run, Run.id == Attempt.run_id)
+        .join(Model, Model.id == Run.model_id)
+        .where(Attempt.sent_at > since)
+        .group_by(Model.name, Attempt.result)
+    )
+    return {(model, result): count for model, result, count in rows}
+
+
+def _standings(session: Session) -> dict[str, tuple[datetime, ModelStanding]]:
+    """Return how the limits of the models in use stood when a worker last looked."""
+    rows = session.execute(
+        select(Model.name, Standing.at, Standing.body)
+        .join(Standing, Standing.model_id == Model.id)
+        .where(Model.deleted_at.is_(None))
+    )
+    return {model: (at, ModelStanding.model_validate(body)) for model, at, body in rows}

@@ -1,0 +1,167 @@
+"""The whole story in a real browser, as somebody new to the service lives it."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.pages import chromium
+from tests.pages.chromium import NARROW, WIDE, Desk
+from tests.pages.conftest import OpenDesk, Place
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+def press_until(page: Page, key: str, role: str, name: str) -> None:
+    """Press a key until the focus is on an element, as somebody without a mouse does."""
+    for _ in range(60):
+        focused = page.locator(":focus")
+        if focused.count() and page.get_by_role(role, name=name).and_(focused).count():  # type: ignore[arg-type]  # roles are literals
+            return
+        page.keyboard.press(key)
+    pytest.fail(f"no {role} {name!r} was reached with {key}")
+
+
+def sign_in(desk: Desk, place: Place) -> None:
+    page = desk.goto("/jobs")
+    expect(page).to_have_url(re.compile(r"/sign-in\?next=%2Fjobs$"))
+    page.get_by_label("API key").fill(place.key)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile(r"/jobs$"))
+
+
+def quote_and_submit(desk: Desk) -> None:
+    page = desk.page
+    page.get_by_role("link", name="New job").click()
+    page.get_by_label("local").check()
+    page.get_by_label("Samples in a request").fill("3")
+    page.get_by_role("button", name="Quote").click()
+    expect(page.get_by_text("42 samples in 1 run")).to_be_visible()
+    page.get_by_role("button", name="Submit this job").click()
+
+
+def watch(desk: Desk) -> None:
+    """See progress move, and the job end, in a page that is never loaded again."""
+    page = desk.page
+    expect(page).to_have_title(re.compile(r"^\d+ % · faces · (queued|running)"))
+    page.evaluate("window.neverReloaded = true")
+    expect(page.locator("#head .state")).to_have_text(re.compile("completed"), timeout=60_000)
+    expect(page).to_have_title(re.compile("^faces · completed"))
+    assert page.evaluate("window.neverReloaded")
+
+
+def find_out_why(desk: Desk, name: str) -> None:
+    """Go from the job to its run's confusion matrix, into a wrong cell, to the raw answer."""
+    page = desk.page
+    page.locator("#runs").get_by_role("link", name="local").click()
+    matrix = page.get_by_role("region", name="Confusion matrix")
+    wrong = matrix.get_by_role("link", name=re.compile(r"\d+ of (\w+) were taken for (?!\1)")).first
+    told = re.match(r"(\d+) of (\w+) were taken for (.+)", wrong.get_attribute("aria-label") or "")
+    assert told is not None
+    desk.keep(f"{name}-run")
+    wrong.click()
+    cases = page.locator("a.case")
+    expect(cases).to_have_count(int(told[1]))
+    expect(cases.first).to_contain_text(f"{told[2]} → {told[3]}")
+    cases.first.click()
+    beside = page.locator("#case")
+    expect(beside).to_contain_text("✕ wrong")
+    expect(beside.get_by_label("Raw answer")).to_contain_text("chat.completion")
+    assert beside.locator("img").evaluate(
+        "async image => (await image.decode(), image.naturalWidth)"
+    )
+    desk.keep(f"{name}-case")
+
+
+def go_back(desk: Desk) -> None:
+    """Close what is beside with the browser's own button; an address is a state."""
+    with_case = desk.page.url
+    desk.page.go_back()
+    expect(desk.page.locator("#case")).to_have_count(0)
+    desk.goto(with_case.removeprefix(desk.url))
+    expect(desk.page.locator("#case")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("width", "dark"), [(WIDE, False), (NARROW, True)], ids=["desktop", "phone-in-the-dark"]
+)
+def test_the_story(browser: Browser, place: Place, width: int, dark: bool) -> None:
+    with chromium.desk(browser, place.url, width=width, dark=dark) as desk:
+        sign_in(desk, place)
+        quote_and_submit(desk)
+        watch(desk)
+        desk.keep(f"story-{width}-job")
+        find_out_why(desk, f"story-{width}")
+        go_back(desk)
+
+
+def test_a_link_signs_in_and_signing_out_closes_the_door(browser: Browser, place: Place) -> None:
+    link = re.search(r"/sign-in/\S+", place.service.process.output)
+    assert link is not None
+
+    with chromium.desk(browser, place.url) as desk:
+        page = desk.goto(link.group())
+        expect(page).to_have_url(re.compile("/jobs$"))
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", name="Sign in to gerbench")).to_be_visible()
+        desk.goto("/jobs")
+        expect(page).to_have_url(re.compile("/sign-in"))
+
+
+def test_without_a_mouse_a_job_is_found_and_opened(at_desk: OpenDesk) -> None:
+    with at_desk() as desk:
+        page = desk.goto("/jobs")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        page.keyboard.press("Enter")
+        page.keyboard.press("/")
+        expect(page.get_by_label("State")).to_be_focused()
+        press_until(page, "Tab", "link", "faces")
+        page.keyboard.press("Enter")
+
+        expect(page).to_have_url(re.compile(r"/jobs/[0-9a-f-]{36}$"))
+
+
+def test_without_a_mouse_cases_are_walked_and_opened(at_desk: OpenDesk, place: Place) -> None:
+    run = place.job["runs"][0]["id"]
+    with at_desk() as desk:
+        page = desk.goto(f"/cases?run={run}")
+        cases = page.locator("a.case")
+        for key in "jjk":
+            page.keyboard.press(key)
+        expect(cases.nth(0)).to_be_focused()
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+
+        expect(page.locator("#case")).to_contain_text(
+            cases.nth(1).locator("div.small").inner_text()
+        )
+        expect(cases.nth(1)).to_be_focused()
+
+
+def test_the_switch_of_the_theme_holds_on_the_next_page(at_desk: OpenDesk) -> None:
+    with at_desk() as desk:
+        page = desk.goto("/jobs")
+        light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        page.get_by_role("button", name="Switch between light and dark").click()
+        dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        desk.goto("/jobs/new")
+
+        assert dark != light
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+
+
+def test_a_lost_connection_is_shown_and_heals_by_itself(at_desk: OpenDesk, place: Place) -> None:
+    with at_desk() as desk:
+        body = {"dataset": "faces", "models": ["local"], "batch_size": 1, "repeats": 2}
+        job = place.service.client.post("/v1/jobs", body)
+        page = desk.goto(f"/jobs/{job['id']}")
+        expect(page.locator("#connection")).to_have_text("live", timeout=20_000)
+        desk.context.set_offline(True)
+        expect(page.locator("#connection")).to_contain_text("connection lost", timeout=20_000)
+        desk.context.set_offline(False)
+        expect(page.locator("#connection")).not_to_contain_text("lost", timeout=20_000)
+        desk.faults = [each for each in desk.faults if "ERR_INTERNET_DISCONNECTED" not in each]
+        page.get_by_role("button", name="Cancel").click()
+
+        expect(page.locator("#head .state")).to_contain_text("cancelled")
