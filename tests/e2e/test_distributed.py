@@ -71,7 +71,8 @@ def test_a_batch_goes_on_with_another_worker_when_its_own_is_killed(cluster: Clu
 
     assert (code, job["status"], job["progress"]["answered"]) == (0, "completed", 140)
     assert set(jobs.paid(log).values()) == {1}
-    assert len({entry.batch for entry in log}) == 1
+    # The canary went alone, ahead of the batch.
+    assert len({entry.batch for entry in log} - {None}) == 1
     assert jobs.counts(attempts, "result") == {"answered": 14}
     assert job["progress"]["unknown_attempts"] == 0
 
