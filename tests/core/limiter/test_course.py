@@ -230,7 +230,7 @@ class World:
         by_concurrency = requests * (self.up / 2 + self.down * 0.75) / self.concurrency
         # Where two limits are near each other, each waits for the other now and then.
         share = 1.05 if self.tpm is None else 1.15
-        return 16 + self.down + share * max(*by_limits, by_concurrency)
+        return 10 + self.down + share * max(*by_limits, by_concurrency)
 
 
 worlds = st.builds(
