@@ -198,6 +198,8 @@ class Auth(Spec):
 SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key"}
 )
+MAX_URL = 2083
+"""Characters that an address is read with, at most: pydantic's bound."""
 SECRET_QUERY = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
 OWN_HEADERS = frozenset(
     {"host", "connection", "content-type", "content-length", "transfer-encoding", "accept-encoding"}
@@ -227,6 +229,14 @@ class ModelSpec(Spec):
     max_tokens: int = Field(1000, gt=0, description="Upper bound of the answer, in tokens")
     temperature: float | None = Field(0.0, ge=0, le=2, description="None: the provider's default")
     timeout_s: float = Field(60.0, gt=0, le=600)
+
+    @field_validator("base_url")
+    @classmethod
+    def address_can_be_read_back(cls, url: HttpUrl) -> HttpUrl:
+        """Refuse what grows too long once it is written out, percent-encoded, to be stored."""
+        if len(str(url)) > MAX_URL:
+            raise ValueError(f"an address has at most {MAX_URL} characters, percent-encoded")
+        return url
 
     @field_validator("base_url")
     @classmethod

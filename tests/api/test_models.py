@@ -86,6 +86,7 @@ def test_a_taken_name_is_a_conflict(client: TestClient) -> None:
         ({"name": "a\n"}, "/body/name"),
         ({"base_url": "ftp://host"}, "/body/base_url"),
         ({"base_url": "http://me:secret@host/v1"}, "/body/base_url"),
+        ({"base_url": "http://host/" + 300 * "€€€"}, "/body/base_url"),
         ({"colour": "red"}, "/body/colour"),
         ({"limits": {"rpm": 0}}, "/body/limits/rpm"),
         ({"credentials": [{}]}, "/body/credentials/0"),

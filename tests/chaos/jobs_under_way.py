@@ -36,4 +36,13 @@ def begun(client: Client, endpoint: LocalEndpoint, model: str, **body: Any) -> J
 
 def due(client: Client, job: Json) -> bool:
     """Tell whether some request of a job waits for a worker."""
-    return any(request["state"] == "due" for request in jobs.rows(client, job, "requests"))
+    return "due" in _states(client, job)
+
+
+def leased(client: Client, job: Json) -> bool:
+    """Tell whether a worker holds some request of a job."""
+    return "leased" in _states(client, job)
+
+
+def _states(client: Client, job: Json) -> set[str]:
+    return {request["state"] for request in jobs.rows(client, job, "requests")}
