@@ -44,6 +44,12 @@ class StaleSchema(Conflict):
     code = "stale_schema"
 
 
+class RawDropped(Conflict):
+    """Raw answers that are needed were dropped, since they were kept long enough."""
+
+    code = "raw_dropped"
+
+
 class InvalidInput(DomainError):
     """What was sent can be read but makes no sense."""
 

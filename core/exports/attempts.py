@@ -34,6 +34,8 @@ FIELDS = (
     "sent",
     "sent_sha256",
     "headers",
+    "body_sha256",
+    "dropped_at",
 )
 """Those that are exported under their own name and as they are."""
 

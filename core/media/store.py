@@ -1,10 +1,13 @@
 """Where media rest: files named by what is in them, in a folder or behind any fsspec URL."""
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +19,15 @@ from core.errors import NotFound
 
 CHUNK = 1 << 20
 """Bytes read at a time from a remote file."""
+
+
+@dataclass(frozen=True)
+class PreparedFile:
+    """Something that was prepared: its key, its bytes, and when, in seconds since the epoch."""
+
+    key: str
+    size: int
+    at: float
 
 
 class MediaStore:
@@ -96,6 +108,22 @@ class MediaStore:
         """Keep prepared bytes under a key of hex digits."""
         self._write(f"prepared/{_place(key)}", len(data), lambda file: _write_all(file, data))
 
+    def prepared(self) -> Iterator[PreparedFile]:
+        """Yield all that was prepared; a folder is not read ahead, so it may be of any size."""
+        if self._folder is None:
+            found = self._files.find(f"{self._root}/prepared", detail=True)
+            for place, about in found.items():
+                at = about.get("LastModified") or about.get("mtime") or about.get("created") or 0.0
+                moment = at.timestamp() if isinstance(at, datetime) else float(at)
+                yield PreparedFile(_key(place), int(about["size"]), moment)
+            return
+        for shelf in _entries(self._folder / "prepared"):
+            for entry in _entries(Path(shelf)):
+                # Another process may remove it between the two.
+                with suppress(FileNotFoundError):
+                    about = entry.stat()
+                    yield PreparedFile(_key(entry.path), about.st_size, about.st_mtime)
+
     def remove_prepared(self, key: str) -> None:
         """Forget what was prepared under a key; it is prepared anew when it is needed."""
         self._remove(f"prepared/{_place(key)}")
@@ -157,6 +185,21 @@ def _created(path: Path) -> BinaryIO:
 
 def _place(digest: str) -> str:
     return f"{digest[:2]}/{digest[2:]}"
+
+
+def _key(place: str) -> str:
+    """Return the key of what lies at a place; the opposite of `_place`."""
+    *_, shelf, name = place.split("/")
+    return shelf + name
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what is in a folder, if there is one."""
+    try:
+        with os.scandir(folder) as found:
+            yield from found
+    except FileNotFoundError:
+        return
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:
