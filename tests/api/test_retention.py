@@ -26,10 +26,7 @@ def test_an_attempt_tells_when_and_why_its_raw_answer_is_gone_and_a_rescore_refu
 
     after = client.get(f"/v1/attempts/{attempt.id}").json()
     rescored = client.post(f"/v1/runs/{run.id}/rescore")
-    (exported,) = client.get(
-        f"/v1/runs/{run.id}/attempts/export", params={"format": "jsonl"}
-    ).text.splitlines()[:1] or [""]
-    page = client.get(f"/attempts/{attempt.id}").text
+    exported = client.get(f"/v1/runs/{run.id}/attempts/export").json()
 
     assert (before["body"], before["dropped_at"], before["dropped_because"]) == ("{}", None, None)
     changed = {name for name in after if after[name] != before[name]}
@@ -37,6 +34,7 @@ def test_an_attempt_tells_when_and_why_its_raw_answer_is_gone_and_a_rescore_refu
     assert after["body_sha256"] == sha256(b"{}").hexdigest()
     assert after["dropped_at"] == "2026-01-01T13:00:00Z"
     assert "GERBENCH_KEEP_RAW_DAYS" in after["dropped_because"]
+    assert (exported["body"], exported["body_sha256"]) == (None, after["body_sha256"])
     problem = rescored.json()
     assert (rescored.status_code, problem["type"]) == (409, "/problems/raw_dropped")
     assert "were dropped on 2026-01-01" in problem["detail"]
