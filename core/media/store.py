@@ -38,7 +38,8 @@ class MediaStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._files, self._root = fsspec.core.url_to_fs(url)
+        # Without a memory of what is there: other processes put and remove files too.
+        self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         local = "file" in (
             (self._files.protocol,)
             if isinstance(self._files.protocol, str)
