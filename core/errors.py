@@ -114,3 +114,9 @@ class NotReady(DomainError):
     """The database does not answer, or a part of the service did not start."""
 
     code = "not_ready"
+
+
+class MediaAway(NotReady):
+    """The media store does not answer; what is in it may be had again later."""
+
+    code = "media_away"

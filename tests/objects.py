@@ -3,34 +3,58 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 import s3fs
 from moto.server import ThreadedMotoServer
 
-BUCKET = "gerbench-media"
 
+class ObjectStore:
+    """A server with an empty bucket; what is in it outlives a stop."""
 
-@contextmanager
-def bucket() -> Iterator[dict[str, str]]:
-    """Serve an empty bucket; yield the variables by which AWS' own clients find it."""
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "for-tests",
-        "AWS_SECRET_ACCESS_KEY": "for-tests",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    try:
+    def __init__(self) -> None:
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
+        self._server = self._started(0)
+        host, self._port = self._server.get_host_and_port()
+        self.environment = {
+            "AWS_ENDPOINT_URL": f"http://{host}:{self._port}",
+            "AWS_ACCESS_KEY_ID": "for-tests",
+            "AWS_SECRET_ACCESS_KEY": "for-tests",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_MAX_ATTEMPTS": "1",
+        }
+        """The variables by which AWS' own clients find it."""
         files = s3fs.S3FileSystem(
             key="for-tests",
             secret="for-tests",
-            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
             skip_instance_cache=True,
         )
-        files.mkdir(BUCKET)
-        yield environment
+        # Every server of a process has the same buckets.
+        bucket = f"gerbench-{uuid4().hex}"
+        files.mkdir(bucket)
+        self.url = f"s3://{bucket}/media"
+
+    def start(self) -> None:
+        """Answer again, at the same address."""
+        self._server = self._started(self._port)
+
+    def stop(self) -> None:
+        """Refuse connections."""
+        self._server.stop()
+
+    @staticmethod
+    def _started(port: int) -> ThreadedMotoServer:
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+        server.start()
+        return server
+
+
+@contextmanager
+def object_store() -> Iterator[ObjectStore]:
+    """Serve an empty bucket for as long as it is needed."""
+    store = ObjectStore()
+    try:
+        yield store
     finally:
-        server.stop()
+        store.stop()

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import fsspec
 
-from core.errors import NotFound
+from core.errors import MediaAway, NotFound
 
 CHUNK = 1 << 20
 """Bytes read at a time from a remote file."""
@@ -96,7 +96,8 @@ class MediaStore:
             return
         with tempfile.NamedTemporaryFile() as file:
             try:
-                self._files.get_file(f"{self._root}/{_place(digest)}", file.name)
+                with _asking():
+                    self._files.get_file(f"{self._root}/{_place(digest)}", file.name)
             except FileNotFoundError as error:
                 raise _missing(digest) from error
             yield Path(file.name)
@@ -141,7 +142,8 @@ class MediaStore:
         try:
             if self._folder is not None:
                 return (self._folder / place).stat().st_size
-            return int(self._files.size(f"{self._root}/{place}"))
+            with _asking():
+                return int(self._files.size(f"{self._root}/{place}"))
         except FileNotFoundError:
             return None
 
@@ -151,7 +153,8 @@ class MediaStore:
                 # Without a buffer or a Path: half the time, and a request reads 20 files.
                 with FileIO(f"{self._root}/{place}") as file:
                     return file.readall()
-            return bytes(self._files.cat_file(f"{self._root}/{place}"))
+            with _asking():
+                return bytes(self._files.cat_file(f"{self._root}/{place}"))
         except FileNotFoundError:
             return None
 
@@ -161,7 +164,7 @@ class MediaStore:
             return
         if self._folder is None:
             # An object store shows an object only when all of it has arrived.
-            with self._files.open(f"{self._root}/{place}", "wb") as file:
+            with _asking(), self._files.open(f"{self._root}/{place}", "wb") as file:
                 fill(file)
             return
         target = self._folder / place
@@ -173,6 +176,20 @@ class MediaStore:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Raise MediaAway where an object store does not answer, whatever its driver raises then."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise MediaAway(
+            f"the media store does not answer: {type(error).__name__}: {error}; it may be asked"
+            " again later, and `gerbench doctor` looks at it"
+        ) from error
 
 
 def _created(path: Path) -> BinaryIO:

@@ -9,15 +9,15 @@ import pytest
 
 from core.errors import NotFound
 from core.media.store import MediaStore
-from tests.objects import BUCKET, bucket
+from tests.objects import object_store
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with bucket() as environment, pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
+    with object_store() as store, pytest.MonkeyPatch.context() as patch:
+        for name, value in store.environment.items():
             patch.setenv(name, value)
-        yield f"s3://{BUCKET}/media"
+        yield store.url
 
 
 def test_what_is_put_is_got_by_its_digest_whoever_asks(url: str, tmp_path: Path) -> None:
