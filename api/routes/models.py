@@ -1,5 +1,6 @@
 """Models over REST."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response, status
@@ -20,10 +21,11 @@ from api.schemas.models import (
 )
 from api.schemas.problem import problems
 from api.schemas.standings import ModelDetail
-from core import canary, models, presets, trail, workers
+from core import canary, models, presets, spent, trail, workers
 from core.admission import admit_address, admit_credentials
 from core.db import Database, utc_now
 from core.models import DeclaredModel
+from core.rules.budgets import month_of
 from core.rules.specs import ModelSpec
 from core.rules.standings import ModelStanding
 from core.tables import Model
@@ -137,7 +139,19 @@ def _declared(database: Database, name: str) -> DeclaredModel:
 
 
 def _shown(session: Session, model: Model) -> ModelDetail:
-    """Return a model with what its provider showed of its limits."""
+    """Return a model with what its provider showed of its limits, and what it cost."""
     session.flush()
-    standing = workers.standings(session, [model.id]).get(model.id, ModelStanding())
-    return ModelDetail.show(model, standing, now=utc_now())
+    return shown(session, [model])[0]
+
+
+def shown(session: Session, found: Sequence[Model]) -> list[ModelDetail]:
+    """Return models as each is shown alone."""
+    now, ids = utc_now(), [model.id for model in found]
+    standings = workers.standings(session, ids)
+    spending = spent.of_models(session, ids, month=month_of(now))
+    return [
+        ModelDetail.show(
+            model, standings.get(model.id, ModelStanding()), spending[model.id], now=now
+        )
+        for model in found
+    ]
