@@ -68,7 +68,7 @@ def page(
     found = paging.fetch(session, query, order, after=after, limit=limit, newest_first=True)
     ids = {row.model_id for row in found.rows}
     named = select(Model.id, Model.name).where(Model.id.in_(ids))
-    names = {model_id: name for model_id, name in session.execute(named)}
+    names = dict(session.execute(named).all())
     rows = [MonthOfModel(names[row.model_id], row.month, row.tally) for row in found.rows]
     return paging.Slice(rows, found.next_key)
 

@@ -7,7 +7,15 @@ from fastapi import APIRouter, Body, Request, Response, status
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import BoundsDep, CallerDep, DatabaseDep, PageDep, ProviderClientsDep, VaultDep
+from api.deps import (
+    BoundsDep,
+    CallerDep,
+    DatabaseDep,
+    PageDep,
+    PageRequest,
+    ProviderClientsDep,
+    VaultDep,
+)
 from api.rules import ADMIN, MEMBER, VIEWER
 from api.schemas.base import Page
 from api.schemas.models import (
@@ -132,6 +140,14 @@ async def check_model(
     return CheckOut.of(name, await canary.check(client, vault, model, now=utc_now()))
 
 
+def list_details(database: Database, page: PageRequest) -> Page[ModelDetail]:
+    """Return models by name, each as it is shown alone; for pages."""
+    with database.read() as session:
+        found = models.page(session, after=page.after, limit=page.limit)
+        details = {detail.name: detail for detail in _all_shown(session, found.rows)}
+    return Page.of(found, lambda model: details[model.name])
+
+
 def _declared(database: Database, name: str) -> DeclaredModel:
     """Return the model in use under a name, as it is declared."""
     with database.read() as session:
@@ -141,10 +157,10 @@ def _declared(database: Database, name: str) -> DeclaredModel:
 def _shown(session: Session, model: Model) -> ModelDetail:
     """Return a model with what its provider showed of its limits, and what it cost."""
     session.flush()
-    return shown(session, [model])[0]
+    return _all_shown(session, [model])[0]
 
 
-def shown(session: Session, found: Sequence[Model]) -> list[ModelDetail]:
+def _all_shown(session: Session, found: Sequence[Model]) -> list[ModelDetail]:
     """Return models as each is shown alone."""
     now, ids = utc_now(), [model.id for model in found]
     standings = workers.standings(session, ids)

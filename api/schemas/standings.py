@@ -67,6 +67,7 @@ class ModelDetail(ModelOut):
     standing: list[StandingOut] = Field(
         description="Of each credential, when a worker last looked; empty: none has called it"
     )
+    standing_at: datetime | None = Field(description="When that was; null: never")
     advice: list[str] = Field(description="Where the provider allows more or less than configured")
 
     @classmethod
@@ -89,5 +90,6 @@ class ModelDetail(ModelOut):
             **dict(shown),
             spend=ModelSpendOut.of(spending),
             standing=[StandingOut.of(one, shown.limits, now=now) for one in seen],
+            standing_at=standing.at,
             advice=advice(model.name, shown.limits, told),
         )

@@ -35,6 +35,7 @@ def test_three_fields_are_enough(client: TestClient) -> None:
     assert shown.pop("spend")["total"] == {"spent_usd": 0.0, "reserved_usd": 0.0, "attempts": 0}
     assert shown == {
         "standing": [],
+        "standing_at": None,
         "advice": [],
         **MINIMAL,
         "wire": "openai-chat",
