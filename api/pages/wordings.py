@@ -136,8 +136,13 @@ KINDS = {"tasks": list(Task), "modalities": list(Modality)}
 
 def _versions(who: Visitor, found: TemplateOut) -> list[TemplateOut]:
     """Return the versions of the same name, task and modality, the latest first."""
-    kind = {"task": found.task, "modality": found.modality, "name": found.name}
-    listed = rest.list_templates(who.database, PageRequest(limit=CHOICES), **kind)
+    listed = rest.list_templates(
+        who.database,
+        PageRequest(limit=CHOICES),
+        task=found.task,
+        modality=found.modality,
+        name=found.name,
+    )
     return listed.items[::-1]
 
 
