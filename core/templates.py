@@ -105,6 +105,18 @@ def resolve(session: Session, task: Task, modality: Modality, reference: str) ->
     return template
 
 
+def before(session: Session, template: Template) -> Template | None:
+    """Return the version before one, as `resolve` has it; None for the first."""
+    query = select(Template).where(
+        Template.task == template.task,
+        Template.modality == template.modality,
+        Template.name == template.name,
+        Template.version < template.version,
+    )
+    newest_first = (Template.version.desc(), Template.team_id.is_(None))
+    return session.scalar(query.order_by(*newest_first).limit(1))
+
+
 @dataclass(frozen=True)
 class TemplateFilter:
     """Which versions are asked for; None: any."""

@@ -112,7 +112,6 @@ def show_template(
 ) -> Response:
     """Show a version: what it says otherwise than another, and what would be sent with it."""
     found = rest.get_template(template_id, who.database)
-    versions = _versions(who, found)
     tried = {"dataset": dataset, "model": model, "count": count}
     asked: dict[str, Any] = {"preview": None, "fault": None}
     if dataset:
@@ -122,8 +121,7 @@ def show_template(
         who,
         "template.html",
         version=found,
-        versions=versions,
-        before=_before(versions, found),
+        versions=_versions(who, found),
         diff=None if against is None else rest.diff_templates(template_id, who.database, against),
         given=tried,
         **asked,
@@ -144,11 +142,6 @@ def _versions(who: Visitor, found: TemplateOut) -> list[TemplateOut]:
         name=found.name,
     )
     return listed.items[::-1]
-
-
-def _before(versions: list[TemplateOut], found: TemplateOut) -> TemplateOut | None:
-    """Return the version before one; None for the first."""
-    return next((each for each in versions if each.version < found.version), None)
 
 
 def _tried(fields: dict[str, Any]) -> dict[str, Any]:

@@ -121,9 +121,14 @@ def get_template(template_id: UUID, database: DatabaseDep) -> TemplateOut:
 def diff_templates(
     template_id: UUID,
     database: DatabaseDep,
-    against: Annotated[UUID, Query(description="The version before")],
+    against: Annotated[
+        UUID | None, Query(description="Another version; the one before it unless given")
+    ] = None,
 ) -> DiffOut:
     """Return the text piece by piece: what stayed, what went, what came."""
     with database.read() as session:
-        before, after = templates.get(session, against), templates.get(session, template_id)
+        after = templates.get(session, template_id)
+        before = (
+            templates.before(session, after) if against is None else templates.get(session, against)
+        )
     return DiffOut.of(before, after)

@@ -87,7 +87,7 @@ class PieceOut(BaseModel):
 class DiffOut(BaseModel):
     """What a version says otherwise than another."""
 
-    before: TemplateOut
+    before: TemplateOut | None = Field(description="null: there is none before the first")
     after: TemplateOut
     pieces: list[PieceOut] = Field(
         description="In reading order: without the added ones the text before, without the"
@@ -95,12 +95,13 @@ class DiffOut(BaseModel):
     )
 
     @classmethod
-    def of(cls, before: Template, after: Template) -> Self:
+    def of(cls, before: Template | None, after: Template) -> Self:
         """Return the difference of two versions."""
+        old = "" if before is None else before.text
         return cls(
-            before=TemplateOut.of(before),
+            before=None if before is None else TemplateOut.of(before),
             after=TemplateOut.of(after),
-            pieces=[PieceOut.model_validate(piece) for piece in changes(before.text, after.text)],
+            pieces=[PieceOut.model_validate(piece) for piece in changes(old, after.text)],
         )
 
 

@@ -55,7 +55,10 @@ def test_a_version_says_what_it_says_otherwise(client: TestClient) -> None:
     kept = [each["text"] for each in diff["pieces"] if each["change"] != "removed"]
     assert "".join(kept) == after["text"]
     assert client.get(place, params={"against": "0" * 32}).status_code == 404
-    assert client.get(place).status_code == 422
+    assert client.get(place).json() == diff
+    first = client.get(f"/v1/templates/{before['id']}/diff").json()
+    assert first["before"] is None
+    assert first["pieces"] == [{"change": "added", "text": before["text"]}]
 
 
 def test_a_list_is_narrowed_by_name(client: TestClient) -> None:

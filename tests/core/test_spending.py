@@ -135,7 +135,7 @@ def test_what_models_cost_is_told_by_the_month_and_in_all(queue: Queue) -> None:
     with queue.database.read() as session:
         found = spent.of_models(session, [queue.model_id, idle], month=date(2026, 2, 1))
         pages = [spent.page(session, model=None, after=None, limit=1)]
-        pages.append(spent.page(session, model="fer", after=pages[0].next_key, limit=1))
+        pages.append(spent.page(session, model="local", after=pages[0].next_key, limit=1))
         none = spent.page(session, model="idle", after=None, limit=1)
 
     assert found[queue.model_id].this_month == Tally(0, 100, 2)
