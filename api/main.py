@@ -18,7 +18,7 @@ from api.feeds import Feeds
 from api.guard import Guard
 from api.keyring import Keyring
 from api.pages import analyses as analysis_pages
-from api.pages import assets, inputs, signing_in, wordings
+from api.pages import assets, imports, inputs, signing_in, wordings
 from api.pages import cases as case_pages
 from api.pages import jobs as job_pages
 from api.pages import runs as run_pages
@@ -62,6 +62,7 @@ PAGES = (
     run_pages.router,
     case_pages.router,
     analysis_pages.router,
+    imports.router,
     inputs.router,
     wordings.router,
     team_pages.router,

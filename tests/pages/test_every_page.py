@@ -45,6 +45,7 @@ def paths(place: Place) -> dict[str, str]:
         "compared": f"/analyses/pairwise?job={job}",
         "datasets": "/datasets",
         "dataset": "/datasets/faces",
+        "new-dataset": "/datasets/new",
         "models": "/models",
         "model": "/models/local",
         "templates": "/templates",

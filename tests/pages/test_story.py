@@ -1,15 +1,17 @@
 """The whole story in a real browser, as somebody new to the service lives it."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from gerbench.faces import draw_faces
 from tests.pages import chromium
 from tests.pages.chromium import NARROW, WIDE, Desk
-from tests.pages.conftest import OpenDesk, Place
+from tests.pages.conftest import PER_CLASS, OpenDesk, Place
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -37,9 +39,39 @@ def sign_in(desk: Desk, place: Place) -> None:
     expect(page).to_have_url(re.compile(r"/jobs$"))
 
 
-def quote_and_submit(desk: Desk) -> None:
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """An archive of drawn faces, and one in which a face is none."""
+    folder = tmp_path_factory.mktemp("archives")
+    draw_faces(folder / "faces", PER_CLASS)
+    good = shutil.make_archive(str(folder / "good"), "zip", folder / "faces")
+    (folder / "faces" / "anger" / "broken.jpg").write_bytes(b"no picture")
+    return Path(good), Path(shutil.make_archive(str(folder / "bad"), "zip", folder / "faces"))
+
+
+def import_dataset(desk: Desk, archives: tuple[Path, Path], name: str) -> None:
+    """Import a dataset; what is wrong with it is told, and nothing typed is lost."""
     page = desk.page
+    page.get_by_role("link", name="Datasets").click()
+    page.get_by_role("link", name="Import a dataset").click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Task").select_option("facial_emotion")
+    for archive in reversed(archives):
+        page.get_by_label("Archive").set_input_files(archive)
+        page.get_by_role("button", name="Import").click()
+        if archive == archives[1]:
+            expect(page.get_by_role("alert")).to_contain_text("nothing was imported: 1 fault")
+            expect(page.get_by_role("row", name="broken.jpg")).to_be_visible()
+            desk.keep(f"{name}-faulty")
+            assert not desk.barriers()
+            assert not desk.overflows()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+
+
+def quote_and_submit(desk: Desk, dataset: str) -> None:
+    page = desk.goto("/jobs")
     page.get_by_role("link", name="New job").click()
+    page.get_by_label("Dataset").select_option(label=f"{dataset} · 42")
     page.get_by_label("local").check()
     page.get_by_label("Samples in a request").fill("3")
     page.get_by_role("button", name="Quote").click()
@@ -47,13 +79,13 @@ def quote_and_submit(desk: Desk) -> None:
     page.get_by_role("button", name="Submit this job").click()
 
 
-def watch(desk: Desk) -> None:
+def watch(desk: Desk, dataset: str) -> None:
     """See progress move, and the job end, in a page that is never loaded again."""
     page = desk.page
-    expect(page).to_have_title(re.compile(r"^\d+ % · faces · (queued|running)"))
+    expect(page).to_have_title(re.compile(rf"^\d+ % · {dataset} · (queued|running)"))
     page.evaluate("window.neverReloaded = true")
     expect(page.locator("#head .state")).to_have_text(re.compile("completed"), timeout=60_000)
-    expect(page).to_have_title(re.compile("^faces · completed"))
+    expect(page).to_have_title(re.compile(f"^{dataset} · completed"))
     assert page.evaluate("window.neverReloaded")
 
 
@@ -92,11 +124,15 @@ def go_back(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("width", "dark"), [(WIDE, False), (NARROW, True)], ids=["desktop", "phone-in-the-dark"]
 )
-def test_the_story(browser: Browser, place: Place, width: int, dark: bool) -> None:
+def test_the_story(
+    browser: Browser, place: Place, archives: tuple[Path, Path], width: int, dark: bool
+) -> None:
+    name = f"mine-{width}"
     with chromium.desk(browser, place.url, width=width, dark=dark) as desk:
         sign_in(desk, place)
-        quote_and_submit(desk)
-        watch(desk)
+        import_dataset(desk, archives, name)
+        quote_and_submit(desk, name)
+        watch(desk, name)
         desk.keep(f"story-{width}-job")
         find_out_why(desk, f"story-{width}")
         go_back(desk)
