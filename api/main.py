@@ -31,6 +31,7 @@ from api.routes import (
     events,
     exports,
     health,
+    job_deliveries,
     jobs,
     metrics,
     models,
@@ -38,6 +39,7 @@ from api.routes import (
     scrape,
     specs,
     templates,
+    webhooks,
 )
 from api.routes import (
     keys as key_routes,
@@ -72,6 +74,7 @@ CLOSED = (
     models.router,
     templates.router,
     jobs.router,
+    job_deliveries.router,
     events.router,
     exports.router,
     runs.router,
@@ -80,6 +83,7 @@ CLOSED = (
     metrics.router,
     analyses.router,
     key_routes.router,
+    webhooks.router,
     team_routes.router,
     audit.router,
 )
