@@ -57,6 +57,8 @@ class Job(OfTeam, Base):
     """Who else is told what happens to it."""
     webhook_trusted: Mapped[bool] = mapped_column(default=False)
     """Whether that is called wherever it is: an operator named it."""
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    """The trace that its submission is part of, as W3C writes it; null: it was not traced."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -19,6 +19,15 @@ from gerbench.client import Client, ClientError, Json, connect, path
 
 app = typer.Typer(no_args_is_help=True, help="Who is told what happens to jobs; for admins.")
 
+
+def last_answer(delivery: Json) -> str | None:
+    """Return what came of the last try."""
+    if not delivery["attempts"]:
+        return None
+    last = delivery["attempts"][-1]
+    return str(last["error"] or last["status"])
+
+
 COLUMNS = (
     Column("webhook", short("id")),
     Column("url", "url", wrap=True),
@@ -32,7 +41,7 @@ DELIVERIES = (
     Column("job", short("job_id")),
     Column("state", "state"),
     Column("tries", lambda delivery: len(delivery["attempts"]), right=True),
-    Column("last answer", lambda delivery: last_answer(delivery), wrap=True),
+    Column("last answer", last_answer, wrap=True),
     Column("written", when("created_at")),
     Column("next try", when("not_before")),
 )
@@ -44,14 +53,6 @@ Events = Annotated[
     typer.Option("--event", help="What it is told of. Default: everything; repeatable."),
 ]
 Description = Annotated[str | None, typer.Option(help="What it is for.")]
-
-
-def last_answer(delivery: Json) -> str | None:
-    """Return what came of the last try."""
-    if not delivery["attempts"]:
-        return None
-    last = delivery["attempts"][-1]
-    return str(last["error"] or last["status"])
 
 
 @app.command(

@@ -80,7 +80,8 @@ def verified(told: Told, secret: str) -> bool:
 
 def guide_verifies(secret: str, told: Told) -> bool:
     """Verify a message as the guide shows it."""
-    (snippet,) = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.M | re.S)
+    block = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    (snippet,) = block.findall(GUIDE.read_text("utf-8"))
     names: dict[str, Any] = {}
     exec(snippet, names)  # noqa: S102 - it is ours, and what readers will run
     found: bool = names["verify"](secret, told.headers, told.body)
