@@ -20,7 +20,7 @@ from core import deliveries, webhooks
 from core.bodies.webhooks import DeliveryBody
 from core.db import utc_now
 from core.rules.webhooks import DeliveryState, HookEvent
-from core.tables import Delivery, Job, JobSigner, Run
+from core.tables import Delivery, Job, JobSigner, Run, Webhook
 from gerbench.endpoint.launch import LocalEndpoint
 from tests.receivers import Told, answers, drops, hangs, receiving
 from tests.worker.conftest import read, submit, work
@@ -200,7 +200,7 @@ def test_a_secret_that_cannot_be_opened_is_told_and_nothing_is_sent_unsigned(
     with receiving() as receiver:
         ping(engine, hook(engine, receiver.url)[0])
         with engine.database.write.begin() as session:
-            session.execute(update(webhooks.Webhook).values(secret="sealed with another key"))
+            session.execute(update(Webhook).values(secret="sealed with another key"))
         send(engine)
 
     assert receiver.told == []
