@@ -337,6 +337,16 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "model_spend",
+        sa.Column("model_id", sa.Uuid(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("spent_nano", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_model_spend_model_id")),
+        sa.PrimaryKeyConstraint("model_id", "month", name=op.f("pk_model_spend")),
+    )
+    op.create_table(
         "samples",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
@@ -663,6 +673,8 @@ def upgrade() -> None:
         sa.Column("completion_tokens", sa.BigInteger(), nullable=False),
         sa.Column("cost_nano", sa.BigInteger(), nullable=False),
         sa.Column("lost_nano", sa.BigInteger(), nullable=False),
+        sa.Column("raw_dropped", sa.Integer(), nullable=False),
+        sa.Column("raw_dropped_through", sa.BigInteger(), nullable=False),
         sa.Column("team_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
             "(origin = 'published') = (job_id IS NULL)", name=op.f("ck_runs_job_iff_ours")
@@ -867,6 +879,8 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("headers", sa.JSON(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("body_sha256", sa.String(length=64), nullable=True),
+        sa.Column("dropped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("latency_s", sa.Float(), nullable=True),
         sa.Column("prompt_tokens", sa.Integer(), nullable=True),
@@ -876,6 +890,13 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(result = 'sent') = (finished_at IS NULL)",
             name=op.f("ck_attempts_finished_at_iff_heard"),
+        ),
+        sa.CheckConstraint(
+            "(dropped_at IS NULL) = (body_sha256 IS NULL)",
+            name=op.f("ck_attempts_digest_iff_dropped"),
+        ),
+        sa.CheckConstraint(
+            "dropped_at IS NULL OR body IS NULL", name=op.f("ck_attempts_dropped_has_no_body")
         ),
         sa.CheckConstraint("number > 0", name=op.f("ck_attempts_number_positive")),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_attempts_batch_id")),
@@ -1049,6 +1070,7 @@ def downgrade() -> None:
 
     op.drop_table("sign_ins")
     op.drop_table("samples")
+    op.drop_table("model_spend")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_jobs_open",
