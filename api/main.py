@@ -33,6 +33,7 @@ from api.routes import (
     events,
     exports,
     health,
+    job_deliveries,
     jobs,
     metrics,
     models,
@@ -40,6 +41,7 @@ from api.routes import (
     scrape,
     specs,
     templates,
+    webhooks,
 )
 from api.routes import (
     keys as key_routes,
@@ -77,6 +79,7 @@ CLOSED = (
     models.router,
     templates.router,
     jobs.router,
+    job_deliveries.router,
     events.router,
     exports.router,
     runs.router,
@@ -85,6 +88,7 @@ CLOSED = (
     metrics.router,
     analyses.router,
     key_routes.router,
+    webhooks.router,
     team_routes.router,
     audit.router,
 )

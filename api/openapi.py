@@ -27,6 +27,7 @@ TAGS = [
     {"name": "jobs", "description": "Submissions; each expands into runs."},
     {"name": "runs", "description": "One pass of one model under one condition; and its metrics."},
     {"name": "analyses", "description": "What a selection of runs says together."},
+    {"name": "webhooks", "description": "Who is told what happens to jobs."},
     {"name": "access", "description": "Keys, teams, and who did what."},
     {"name": "health", "description": "Open to everyone."},
 ]

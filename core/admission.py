@@ -13,6 +13,7 @@ from pydantic import HttpUrl
 
 from core.access import Caller
 from core.errors import Forbidden
+from core.providers.guard import PRIVATE_MODELS, PRIVATE_WEBHOOKS
 from core.rules.addresses import Address, Network, literal, permitted
 from core.rules.specs import CredentialRef
 from core.settings import Settings
@@ -24,13 +25,19 @@ class Bounds:
 
     private: tuple[Network, ...]
     """Networks that models may be in, though they are not public."""
+    webhooks: tuple[Network, ...]
+    """Networks that webhooks may be in, likewise."""
     shared: frozenset[str]
     """Variables and files whose secrets models may use."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Bounds":
         """Return the bounds that a process's settings say."""
-        return cls(settings.private_networks, frozenset(settings.shared_credentials))
+        return cls(
+            settings.private_networks,
+            settings.private_webhooks,
+            frozenset(settings.shared_credentials),
+        )
 
 
 def admit_address(bounds: Bounds, caller: Caller, url: HttpUrl) -> bool:
@@ -40,13 +47,22 @@ def admit_address(bounds: Bounds, caller: Caller, url: HttpUrl) -> bool:
     """
     if caller.operator:
         return True
-    host, port = url.host or "", url.port or 443
-    refused = [each for each in _resolved(host, port) if not permitted(each, bounds.private)]
-    if refused:
-        place = host if literal(host) else f"{host} ({refused[0]})"
+    if place := _refused(url, bounds.private):
         raise Forbidden(
             f"{place} is not on the public internet: let an operator declare this model, or allow"
-            " its network in GERBENCH_PRIVATE_MODELS"
+            f" its network in {PRIVATE_MODELS}"
+        )
+    return False
+
+
+def admit_webhook(bounds: Bounds, caller: Caller, url: HttpUrl) -> bool:
+    """Tell whether messages may go to a URL wherever that is, as `admit_address` does of calls."""
+    if caller.operator:
+        return True
+    if place := _refused(url, bounds.webhooks):
+        raise Forbidden(
+            f"{place} is not on the public internet: let an operator name this address, or allow"
+            f" its network in {PRIVATE_WEBHOOKS}"
         )
     return False
 
@@ -62,6 +78,16 @@ def admit_credentials(bounds: Bounds, caller: Caller, refs: Iterable[CredentialR
                 f"{named} is the service's own: let an operator declare this model, or share it in"
                 " GERBENCH_SHARED_CREDENTIALS"
             )
+
+
+def _refused(url: HttpUrl, private: Iterable[Network]) -> str | None:
+    """Return what of a URL may not be called, in words; None where all of it may."""
+    host, port = url.host or "", url.port or 443
+    allowed = tuple(private)
+    refused = [each for each in _resolved(host, port) if not permitted(each, allowed)]
+    if not refused:
+        return None
+    return host if literal(host) else f"{host} ({refused[0]})"
 
 
 def _resolved(host: str, port: int) -> list[Address]:

@@ -117,10 +117,12 @@ def open_all(session: Session, openings: Sequence[Opening], books: Books) -> lis
     return [ends.get(o.request.id) for o in openings]
 
 
-def out_of_budget(openings: Sequence[Opening], ends: Sequence[OpenedOrNot]) -> dict[UUID, str]:
+def out_of_budget(
+    openings: Sequence[Opening], ends: Sequence[OpenedOrNot]
+) -> dict[UUID, OverBudget]:
     """Return the runs that can afford no more calls, whatever comes back, and why."""
     return {
-        o.request.run_id: end.reason
+        o.request.run_id: end
         for o, end in zip(openings, ends, strict=True)
         if isinstance(end, OverBudget) and not end.for_now
     }

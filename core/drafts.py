@@ -47,6 +47,7 @@ def draft(session: Session, submission: Submission, *, now: datetime) -> tuple[J
         dataset_id=dataset.id,
         submission=submission.model_dump(mode="json"),
         priority=submission.priority,
+        webhook_url=None if submission.webhook_url is None else str(submission.webhook_url),
         created_at=now,
     )
     made = _runs(session, job, dataset, submission)

@@ -10,10 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core import budgets, canaries, runs
+from core import budgets, canaries, outbox, runs
 from core.drafts import draft
 from core.errors import KeyReused, NotFound
 from core.paging import Key, Slice, fetch
+from core.rules.budgets import Whose
 from core.rules.quotes import Quote
 from core.rules.states import ENDED, Status, combine
 from core.rules.submissions import Submission
@@ -21,9 +22,16 @@ from core.tables import Dataset, Job, Model, Run
 
 
 def submit(
-    session: Session, submission: Submission, *, idempotency_key: str | None, now: datetime
+    session: Session,
+    submission: Submission,
+    *,
+    idempotency_key: str | None,
+    trusted: bool = False,
+    now: datetime,
 ) -> Job:
     """Write a job and its runs; with a key that came before, return the job it made.
+
+    `trusted`: the address that it names may be any.
 
     Raises NotFound, InvalidInput, or KeyReused when the key came with another body.
     """
@@ -31,7 +39,7 @@ def submit(
     if (earlier := _made_by(session, idempotency_key)) is not None:
         return _same(earlier, body)
     job, made = draft(session, submission, now=now)
-    job.idempotency_key = idempotency_key
+    job.idempotency_key, job.webhook_trusted = idempotency_key, trusted
     budgets.assign(session, job, made, submission)
     try:
         with session.begin_nested():
@@ -186,20 +194,29 @@ def follow(session: Session, job_id: UUID, *, now: datetime) -> None:
     job = lock(session, job_id)
     session.flush()
     statuses = session.scalars(select(Run.status).where(Run.job_id == job_id)).all()
-    job.status = combine(statuses)
+    before, job.status = job.status, combine(statuses)
     if job.status is not Status.QUEUED and job.started_at is None:
         job.started_at = now
     job.finished_at = (job.finished_at or now) if job.status in ENDED else None
     session.flush()
+    if job.status is not before:
+        outbox.moved(session, job, now=now)
 
 
-def stop(session: Session, run_id: UUID, reason: str, *, now: datetime) -> None:
-    """Pause a run, and those that wait for its canary, for what only a person can remove."""
+def stop(
+    session: Session, run_id: UUID, reason: str, *, over: Whose | None = None, now: datetime
+) -> None:
+    """Pause a run, and those that wait for its canary, for what only a person can remove.
+
+    `over` is whose budget has no room for it, if that is the reason.
+    """
     job_id = owner(runs.get(session, run_id))
-    lock(session, job_id)
+    job = lock(session, job_id)
     stopping = [run_id, *canaries.stopped_with(session, run_id)]
     moved = [runs.move(session, run, Status.PAUSED, reason=reason, now=now) for run in stopping]
     if any(moved):
+        if over is not None:
+            outbox.budget_reached(session, job, over, reason, now=now)
         follow(session, job_id, now=now)
 
 

@@ -9,15 +9,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import batches, stalls, workers
+from core.bodies.work import Cost, Progress
 from core.rules import batches as rules
 from core.rules.budgets import Tally
 from core.rules.eta import Course, Daily, at_pace, by_day
+from core.rules.money import dollars
 from core.rules.specs import DatasetSpec
 from core.rules.stalls import Stall
 from core.rules.standings import ModelStanding
 from core.rules.states import ENDED, Status
 from core.tables import Batch, Dataset, Job, JobSpend, Model, Run
-from core.vocabulary import Dispatch
+from core.vocabulary import Dispatch, Outcome
 
 COUNTS = (
     "samples",
@@ -137,6 +139,24 @@ def _spent(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, Tally]:
 def total(runs: Iterable[RunDetail], name: str) -> int:
     """Return the sum of one of the running totals over some runs."""
     return sum(getattr(detail.run, name) for detail in runs)
+
+
+def progress_of(runs: Sequence[RunDetail]) -> Progress:
+    """Return the progress of some runs together."""
+    counts = {name: total(runs, name) for name in COUNTS}
+    ended = sum(counts[outcome.value] for outcome in Outcome)
+    return Progress(**counts, pending=counts["samples"] - ended)
+
+
+def cost_of(runs: Sequence[RunDetail]) -> Cost:
+    """Return the cost of some runs together."""
+    priced = all(detail.priced for detail in runs)
+    return Cost(
+        usd=dollars(total(runs, "cost_nano")) if priced else None,
+        lost_usd=dollars(total(runs, "lost_nano")) if priced else None,
+        prompt_tokens=total(runs, "prompt_tokens"),
+        completion_tokens=total(runs, "completion_tokens"),
+    )
 
 
 def pending(run: Run) -> int:

@@ -32,6 +32,11 @@ class Settings(BaseSettings):
         description="Networks that are not public in which anyone may declare models, such as"
         " 10.1.0.0/16,127.0.0.0/8; unset: loopback in embedded mode, else none",
     )
+    private_webhooks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (),
+        description="Networks that are not public in which anyone may have webhooks, such as"
+        " 10.1.0.0/16; unset: none",
+    )
     secret_key: SecretStr | None = Field(
         None,
         min_length=32,
@@ -72,7 +77,7 @@ class Settings(BaseSettings):
         """Read folders separated as in PATH."""
         return tuple(value.split(os.pathsep)) if isinstance(value, str) and value else value or ()
 
-    @field_validator("private_models", "shared_credentials", mode="before")
+    @field_validator("private_models", "private_webhooks", "shared_credentials", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         """Read what is separated by commas."""

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
 from core.db import table
-from core.rules.budgets import RAISE_JOB, RAISE_TEAM, Budget, Fit, Tally, month_of, why
+from core.rules.budgets import RAISE_JOB, RAISE_TEAM, Budget, Fit, Tally, Whose, month_of, why
 from core.tables import Job, Run, Team
 
 RUNS, JOBS, TEAMS = table(Run), table(Job), table(Team)
@@ -117,6 +117,7 @@ class OverBudget:
     """Why a call may not be sent: no budget has room for it."""
 
     reason: str
+    whose: Whose
     for_now: bool
     """Whether what other calls have reserved may come back and be enough."""
 
@@ -200,14 +201,14 @@ class Books:
         own = self._held_jobs[payer.job_id] + self._jobs[payer.job_id]
         shared = self._held_teams[payer.team_id, month] + self._teams[payer.team_id, month]
         job, team = RAISE_JOB.format(id=payer.job_id), f"{month:%B}'s budget of team {payer.team}"
-        for budget, tally, whose, how in (
-            (payer.budget, own, "budget", job),
-            (payer.monthly, shared, team, RAISE_TEAM),
+        for whose, budget, tally, named, how in (
+            (Whose.JOB, payer.budget, own, "budget", job),
+            (Whose.TEAM, payer.monthly, shared, team, RAISE_TEAM),
         ):
             fit = tally.fit(budget, ask.most)
             if fit is not Fit.NOW:
-                reason = why(budget, tally, ask.most, whose=whose, how=how)
-                return OverBudget(reason, for_now=fit is Fit.LATER)
+                reason = why(budget, tally, ask.most, whose=named, how=how)
+                return OverBudget(reason, whose, for_now=fit is Fit.LATER)
         self.add(ask.run_id, ask.at, reserved=ask.most or 0, sent=1)
         return None
 

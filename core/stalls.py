@@ -59,8 +59,7 @@ def of_runs(
 
 def of_all(session: Session, *, patience: timedelta, now: datetime) -> dict[UUID, Stall]:
     """Return why jobs do not move, of all that are to, by job."""
-    moving = or_(*(exactly(Run.status, status) for status in sorted(OPEN)))
-    open_runs = session.scalars(select(Run).where(moving).order_by(Run.position)).all()
+    open_runs = _open_runs(session)
     stalled = of_runs(session, open_runs, patience=patience, now=now)
     jobs: dict[UUID, Stall] = {}
     for run in open_runs:
@@ -69,9 +68,35 @@ def of_all(session: Session, *, patience: timedelta, now: datetime) -> dict[UUID
     return jobs
 
 
+def standing_still(
+    session: Session, *, patience: timedelta, now: datetime
+) -> dict[UUID, tuple[Stall, datetime]]:
+    """Return why jobs do not move and since when, as `of_all`.
+
+    The moment is the last at which the runs moved that stand still: it stays the same until one of
+    them moves again.
+    """
+    open_runs = _open_runs(session)
+    stalled = of_runs(session, open_runs, patience=patience, now=now)
+    still = [run for run in open_runs if run.id in stalled]
+    moved = _moved(session, {run.job_id for run in still if run.job_id}) if still else {}
+    found: dict[UUID, tuple[Stall, datetime]] = {}
+    for run in still:
+        if run.job_id is not None and run.model_id is not None:
+            since = moved[run.job_id, run.model_id]
+            found.setdefault(run.job_id, (stalled[run.id], since))
+    return found
+
+
 def counted(stalled: Iterable[Stall]) -> dict[StallCode, int]:
     """Return how many there are of each cause."""
     return dict(Counter(stall.code for stall in stalled))
+
+
+def _open_runs(session: Session) -> Sequence[Run]:
+    """Return the runs that are to move."""
+    moving = or_(*(exactly(Run.status, status) for status in sorted(OPEN)))
+    return session.scalars(select(Run).where(moving).order_by(Run.position)).all()
 
 
 def _moved(session: Session, jobs: Iterable[UUID]) -> dict[Group, datetime]:

@@ -69,7 +69,11 @@ class Vault:
             return credentials.resolve(ref)
         if ref.stored not in sealed:
             raise MissingCredential(f"{ref.key} is not stored any more; send the secret anew")
-        return self._opened(sealed[ref.stored])
+        return self.open(sealed[ref.stored])
+
+    def open(self, sealed: str) -> str:
+        """Return what was sealed. Raises MissingCredential. Neither log nor store it."""
+        return self._opened(sealed)
 
     def _open(self, token: str) -> str:
         """Return what was encrypted. Raises MissingCredential."""

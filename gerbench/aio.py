@@ -15,13 +15,14 @@ from gerbench.peer import PAGE, PATIENT, TIMEOUT, WAITS_S, ClientError, Json, Pe
 
 if TYPE_CHECKING:
     from gerbench.async_resources import AsyncDatasets, AsyncJobs, AsyncModels, AsyncRuns
+    from gerbench.async_webhooks import AsyncWebhooks
 
 
 class AsyncClient(Peer):
     """Speaks to one service with one key. Raises NoService and ApiProblem.
 
-    `jobs`, `runs`, `datasets` and `models` give and take what has types; the methods give and take
-    JSON, for any path.
+    `jobs`, `runs`, `datasets`, `models` and `webhooks` give and take what has types; the methods
+    give and take JSON, for any path.
     """
 
     def __init__(self, url: str, key: str, **said: str) -> None:
@@ -66,6 +67,12 @@ class AsyncClient(Peer):
         """Return the models of the service."""
         models: AsyncModels = import_module("gerbench.async_resources").AsyncModels(self)
         return models
+
+    @cached_property
+    def webhooks(self) -> "AsyncWebhooks":
+        """Return the webhooks of the team."""
+        webhooks: AsyncWebhooks = import_module("gerbench.async_webhooks").AsyncWebhooks(self)
+        return webhooks
 
     async def get(self, path: str, **params: Any) -> Any:
         """Return what is at a path; parameters that are None are left out."""

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import uvicorn
 
 from api.main import create_app, end_streams
-from core import batches, keys, leases, rescue, sign_ins
+from core import batches, keys, leases, rescue, sending, sign_ins
 from core.db import Database, utc_now
 from core.errors import Conflict, NotReady
 from core.settings import Settings
@@ -156,4 +156,5 @@ def _prepare(settings: Settings) -> None:
         rescue.rescue(session, expired_before=None, jitter=0.0, now=utc_now())
         batches.let_all_go(session)
         leases.recall(session, now=utc_now())
+        sending.rescue(session, expired_before=None, seed=0.0, now=utc_now())
     database.close()

@@ -9,6 +9,7 @@ DISPATCH = "dispatch"
 TICK = "tick"
 GATHER = "gather"
 ADVANCE = "advance"
+DELIVER = "deliver"
 
 TICK_S = 1.0
 

@@ -130,8 +130,8 @@ def _add(held: Held, chunk: Sequence[Ready], file: BinaryIO) -> None:
             settling.settle_all(session, [_unsent(held, request) for request in unsent], books)
     held.batch.lines += len(sent)
     file.writelines(_line(held, end.id, each.body) for each, end in sent)
-    for run_id, reason in attempts.out_of_budget(openings, ends).items():
-        held.stop_run(run_id, reason)
+    for run_id, over in attempts.out_of_budget(openings, ends).items():
+        held.stop_run(run_id, over.reason, over=over.whose)
 
 
 def _opening(held: Held, ready: Ready) -> Opening:

@@ -8,13 +8,13 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 import uvloop
 
-from core.db import Database
+from core.db import Database, utc_now
 from core.limiter.factory import create_limiter
 from core.media.store import MediaStore
 from core.prompts import RunContext
@@ -24,6 +24,7 @@ from core.rules.specs import ModelSpec
 from core.rules.standings import Want
 from core.settings import Settings
 from core.vault import Vault
+from worker.courier import Courier
 from worker.flow import Flow
 from worker.retention import Retention
 from worker.spool import Spool
@@ -49,6 +50,14 @@ class Engine:
         self.limiter = create_limiter(settings.broker)
         self.vault = Vault.of(settings)
         self.clients = ProviderClients(settings.private_networks)
+        self.courier = Courier(settings.private_webhooks)
+        self.delivering = False
+        """Whether this process sends what is due in the outbox."""
+        self.patience = timedelta(seconds=settings.stall_s)
+        """How long nothing may be answered in a job before somebody is told."""
+        self.started_at = utc_now()
+        self.looked_at = self.started_at
+        """When this process last looked for jobs that do not move."""
         self.owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
         """The name this process leases under; new for each start, so no two ever share it."""
         self.contexts: dict[UUID, RunContext] = {}
@@ -137,4 +146,5 @@ class Engine:
     async def _close_clients(self) -> None:
         """Close what belongs to the loop."""
         await self.clients.aclose()
+        await self.courier.aclose()
         await self.limiter.close()

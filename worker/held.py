@@ -18,6 +18,7 @@ from core.models import DeclaredModel
 from core.providers.adapters import Adapter, adapter_for
 from core.providers.batch_api import TRANSFER_S, BatchApi
 from core.rules.batches import ENDED_BATCH, BatchState, holder
+from core.rules.budgets import Whose
 from core.rules.specs import CredentialRef
 from core.tables import Batch
 from worker.engine import Engine
@@ -113,10 +114,10 @@ class Held:
         for run_id in running:
             self.stop_run(run_id, reason)
 
-    def stop_run(self, run_id: UUID, reason: str) -> None:
-        """Pause one run."""
+    def stop_run(self, run_id: UUID, reason: str, *, over: Whose | None = None) -> None:
+        """Pause one run; `over` is whose budget has no room for it, if that is why."""
         with self.engine.database.write.begin() as session:
-            jobs.stop(session, run_id, reason, now=utc_now())
+            jobs.stop(session, run_id, reason, over=over, now=utc_now())
 
     def call(self, work: Callable[[BatchApi], Coroutine[Any, Any, T]]) -> T:
         """Make a call to the provider, held meanwhile.

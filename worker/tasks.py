@@ -10,14 +10,16 @@ from uuid import UUID
 import structlog
 from celery import Celery
 
-from core import batches, leases, runs
+from core import batches, leases, runs, sending
 from core.db import AWAY, utc_now, words_of
-from worker.app import ADVANCE, DISPATCH, GATHER, PLAN, STALE_S, TICK
+from worker.app import ADVANCE, DELIVER, DISPATCH, GATHER, PLAN, STALE_S, TICK
 from worker.batches import advance, gather
+from worker.deliver import deliver
 from worker.dispatch import dispatch
 from worker.engine import Engine
 from worker.planner import plan
 from worker.recovery import recover
+from worker.standstill import tell_of_stalls
 from worker.upkeep import quiet, tidy
 
 log = structlog.get_logger()
@@ -28,6 +30,8 @@ def register(app: Celery, engine: Engine) -> None:
 
     Each is safe to deliver any number of times, late, twice at once, or never.
     """
+    _register_batches(app, engine)
+    _register_outbox(app, engine)
 
     def wake(name: str, *keys: UUID) -> None:
         app.send_task(name, [str(key) for key in keys], expires=STALE_S)
@@ -47,16 +51,6 @@ def register(app: Celery, engine: Engine) -> None:
         key = UUID(model_id)
         engine.run(dispatch(engine, key, partial(wake, DISPATCH, key)))
 
-    @app.task(name=GATHER)
-    @reaching()
-    def gather_batch(job_id: str, model_id: str) -> None:
-        gather(engine, UUID(job_id), UUID(model_id))
-
-    @app.task(name=ADVANCE)
-    @reaching()
-    def advance_batch(batch_id: str) -> None:
-        advance(engine, UUID(batch_id))
-
     @app.task(name=TICK)
     @reaching()
     def tick() -> None:
@@ -67,6 +61,29 @@ def register(app: Celery, engine: Engine) -> None:
             wake(name, *keys)
         # Last: nobody waits for it.
         engine.retention.step(now=engine.ticked_at)
+
+
+def _register_batches(app: Celery, engine: Engine) -> None:
+    """Add what moves batches on."""
+
+    @app.task(name=GATHER)
+    @reaching()
+    def gather_batch(job_id: str, model_id: str) -> None:
+        gather(engine, UUID(job_id), UUID(model_id))
+
+    @app.task(name=ADVANCE)
+    @reaching()
+    def advance_batch(batch_id: str) -> None:
+        advance(engine, UUID(batch_id))
+
+
+def _register_outbox(app: Celery, engine: Engine) -> None:
+    """Add what sends deliveries."""
+
+    @app.task(name=DELIVER)
+    @reaching()
+    def deliver_due() -> None:
+        engine.run(deliver(engine))
 
 
 @contextmanager
@@ -81,9 +98,18 @@ def reaching() -> Iterator[None]:
 def work_due(engine: Engine, *, now: datetime) -> list[tuple[Any, ...]]:
     """Tidy up, and return what else there is to do: names of Celery tasks, each with its ids."""
     database = engine.database
-    if quiet(database):
-        return []
+    due = [] if quiet(database) else _queued(engine, now=now)
+    # After the tidying: what has come to its end is told at once.
+    with database.read() as session:
+        outbox = [(DELIVER,)] if sending.any_due(session, now=now) else []
+    return [*due, *outbox]
+
+
+def _queued(engine: Engine, *, now: datetime) -> list[tuple[Any, ...]]:
+    """Tidy up, and return what there is to do for jobs."""
+    database = engine.database
     engine.rescued += tidy(database, now=now)
+    tell_of_stalls(engine, now=now)
     with database.read() as session:
         return [
             *((PLAN, run) for run in runs.unplanned(session)),

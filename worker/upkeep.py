@@ -3,7 +3,7 @@
 import random
 from datetime import datetime
 
-from core import batches, closing, jobs, leases, rescue, runs
+from core import batches, closing, deliveries, jobs, leases, rescue, runs
 from core.db import Database
 
 LEFTOVERS = 20_000
@@ -19,7 +19,7 @@ def quiet(database: Database) -> bool:
 
 
 def tidy(database: Database, *, now: datetime) -> int:
-    """Rescue requests of dead workers, close finished runs, drop what was cancelled.
+    """Rescue requests of dead workers, close finished runs, drop what was cancelled or is old.
 
     Returns how many were rescued. Looks before it writes: an idle service takes no write lock.
     """
@@ -27,6 +27,7 @@ def tidy(database: Database, *, now: datetime) -> int:
         expired = rescue.has_expired(session, now=now)
         finished = runs.finished(session)
         leftovers = leases.has_leftovers(session)
+        old = deliveries.has_old(session, now=now)
     rescued = 0
     if expired:
         with database.write.begin() as session:
@@ -39,4 +40,7 @@ def tidy(database: Database, *, now: datetime) -> int:
     if leftovers:
         with database.write.begin() as session:
             leases.cancel_leftovers(session, limit=LEFTOVERS, now=now)
+    if old:
+        with database.write.begin() as session:
+            deliveries.forget_old(session, now=now)
     return rescued

@@ -209,8 +209,8 @@ class Writer:
                 if settlements:
                     tripped = settle_all(session, settlements, books)
                 ends = open_all(session, openings, books) if openings else []
-        tripped |= attempts.out_of_budget(openings, ends)
-        follow_up(self._database, settlements, tripped)
+        over = attempts.out_of_budget(openings, ends)
+        follow_up(self._database, settlements, tripped, over)
         opened = iter(ends)
         return [next(opened) if isinstance(item, Opening) else None for item in items]
 

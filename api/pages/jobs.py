@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from api.deps import NudgeDep, PageDep, PageRequest, PatienceDep
+from api.deps import BoundsDep, NudgeDep, PageDep, PageRequest, PatienceDep, VaultDep
 from api.pages import forms, trees
 from api.pages.shell import PageRoute, Visitor, VisitorDep, see_other, shown_to
 from api.routes import datasets, metrics, models
@@ -84,6 +84,8 @@ def send_job(
     who: VisitorDep,
     nudge: NudgeDep,
     patience: PatienceDep,
+    bounds: BoundsDep,
+    vault: VaultDep,
     submission: Annotated[str, Form(max_length=100_000)],
     idempotency_key: Annotated[str, Form(min_length=1, max_length=255)],
 ) -> Response:
@@ -93,7 +95,16 @@ def send_job(
     except ValidationError as error:
         raise InvalidInput(forms.told(error)) from error
     made = rest.create_job(
-        body, who.database, who.request, Response(), nudge, patience, idempotency_key
+        body,
+        who.database,
+        who.request,
+        Response(),
+        nudge,
+        patience,
+        who.caller,
+        bounds,
+        vault,
+        idempotency_key,
     )
     return see_other(f"/jobs/{made.id}")
 

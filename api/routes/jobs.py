@@ -6,14 +6,23 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response, status
 
-from api.deps import DatabaseDep, NudgeDep, PageDep, PatienceDep
+from api.deps import (
+    BoundsDep,
+    CallerDep,
+    DatabaseDep,
+    NudgeDep,
+    PageDep,
+    PatienceDep,
+    VaultDep,
+)
 from api.rules import MEMBER, VIEWER
 from api.schemas.base import Page
 from api.schemas.budgets import BudgetChange
 from api.schemas.problem import problems
 from api.schemas.work import EXAMPLE, JobOut
-from core import activity, batches, jobs, progress, trail
+from core import activity, batches, jobs, progress, trail, webhooks
 from core.activity import Activity
+from core.admission import admit_webhook
 from core.bodies.work import BatchOut
 from core.db import Database, utc_now
 from core.jobs import JobFilter
@@ -43,12 +52,18 @@ def create_job(
     response: Response,
     nudge: NudgeDep,
     patience: PatienceDep,
+    caller: CallerDep,
+    bounds: BoundsDep,
+    vault: VaultDep,
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
     """Store the job and return at once; workers pick it up within seconds."""
-    now = utc_now()
+    now, url = utc_now(), body.webhook_url
+    trusted = url is not None and admit_webhook(bounds, caller, url)
     with database.write.begin() as session:
-        job = jobs.submit(session, body, idempotency_key=idempotency_key, now=now)
+        if url is not None:
+            webhooks.ensure_jobs_secret(session, vault)
+        job = jobs.submit(session, body, idempotency_key=idempotency_key, trusted=trusted, now=now)
         about = {"dataset": body.dataset, "models": list(body.models)}
         if job.created_at == now:
             trail.note(session, "create_job", job.id, about, now=now)

@@ -1,6 +1,5 @@
 """Bodies of /v1/jobs and /v1/runs."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -12,23 +11,21 @@ from core import budgets, datasets
 from core.bodies.work import (
     BatchOut,
     BudgetOut,
-    Cost,
     JobBody,
     JobSummary,
     PredictionBody,
-    Progress,
     RunBody,
     SampleRef,
     StallOut,
 )
-from core.progress import COUNTS, JobDetail, RunDetail, eta_seconds, total
+from core.progress import JobDetail, RunDetail, cost_of, eta_seconds, progress_of, total
 from core.rules.money import dollars
 from core.rules.quotes import Quote
 from core.rules.stalls import Stall
 from core.rules.states import RequestState
 from core.rules.submissions import MAX_INT
 from core.tables import Prediction, Request
-from core.vocabulary import Cause, Dispatch, Outcome
+from core.vocabulary import Cause, Dispatch
 
 EXAMPLE: dict[str, Any] = {
     "dataset": "demo-faces",
@@ -39,24 +36,6 @@ EXAMPLE: dict[str, Any] = {
     "seed": 0,
     "tags": {"paper": "table-9"},
 }
-
-
-def progress_of(runs: Sequence[RunDetail]) -> Progress:
-    """Return the progress of some runs together."""
-    counts = {name: total(runs, name) for name in COUNTS}
-    ended = sum(counts[outcome.value] for outcome in Outcome)
-    return Progress(**counts, pending=counts["samples"] - ended)
-
-
-def cost_of(runs: Sequence[RunDetail]) -> Cost:
-    """Return the cost of some runs together."""
-    priced = all(detail.priced for detail in runs)
-    return Cost(
-        usd=dollars(total(runs, "cost_nano")) if priced else None,
-        lost_usd=dollars(total(runs, "lost_nano")) if priced else None,
-        prompt_tokens=total(runs, "prompt_tokens"),
-        completion_tokens=total(runs, "completion_tokens"),
-    )
 
 
 class RunOut(RunBody):

@@ -15,7 +15,7 @@ import httpx
 from aiohttp.http import HttpProcessingError
 from aiohttp.http_exceptions import ContentEncodingError
 
-from core.providers.guard import guarded
+from core.providers.guard import PRIVATE_MODELS, guarded
 from core.rules.addresses import Network
 from core.rules.readings import Exchange
 from core.vocabulary import Result
@@ -149,7 +149,7 @@ class ProviderClient:
         reply: _Reply,
     ) -> int:
         """Fill `reply` and return its status once it is whole."""
-        session = self._session = self._session or _open(self._private)
+        session = self._session = self._session or open_session(self._private)
         size, body = _body(content)
         sized = {**headers, "content-length": str(size)}
         async with session.request(
@@ -158,7 +158,7 @@ class ProviderClient:
             headers=sized,
             data=body,
             allow_redirects=False,
-            proxy=_proxy(*urlsplit(url)[:2]),
+            proxy=proxy_of(url),
         ) as response:
             reply.headers = _headers(response)
             async for chunk in response.content.iter_any():
@@ -171,7 +171,9 @@ class ProviderClient:
         return response.status
 
 
-def _open(private: Collection[Network] | None) -> aiohttp.ClientSession:
+def open_session(
+    private: Collection[Network] | None, *, setting: str = PRIVATE_MODELS
+) -> aiohttp.ClientSession:
     """Return a session; to be called where an event loop runs.
 
     It keeps no cookies: they would tie credentials together.
@@ -181,7 +183,7 @@ def _open(private: Collection[Network] | None) -> aiohttp.ClientSession:
             limit=CONNECTIONS,
             keepalive_timeout=KEEPALIVE_S,
             ssl=_trusted(),
-            socket_factory=None if private is None else guarded(private),
+            socket_factory=None if private is None else guarded(private, setting=setting),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         # Replies are small: what a server says is then what is kept, without a decoder between.
@@ -214,13 +216,18 @@ class ProviderClients:
 
         A proxy is where the environment says, and the only address that is connected to then.
         """
-        proxied = _proxy(*urlsplit(url)[:2]) is not None
+        proxied = proxy_of(url) is not None
         return self._anywhere if trusted or proxied else self._guarded
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._anywhere.aclose()
         await self._guarded.aclose()
+
+
+def proxy_of(url: str) -> str | None:
+    """Return the proxy by which a URL is called, if any."""
+    return _proxy(*urlsplit(url)[:2])
 
 
 @cache

@@ -13,7 +13,13 @@ class ForbiddenAddress(OSError):
     """A connection would go to an address that is not allowed."""
 
 
-def guarded(private: Collection[Network]) -> Callable[[AddrInfoType], socket.socket]:
+PRIVATE_MODELS, PRIVATE_WEBHOOKS = "GERBENCH_PRIVATE_MODELS", "GERBENCH_PRIVATE_WEBHOOKS"
+"""Where an operator says which private networks are allowed."""
+
+
+def guarded(
+    private: Collection[Network], *, setting: str = PRIVATE_MODELS
+) -> Callable[[AddrInfoType], socket.socket]:
     """Return what makes the sockets of connections, to allowed addresses only.
 
     It is given the very address that is connected to, so a name that resolved to another one when
@@ -26,7 +32,7 @@ def guarded(private: Collection[Network]) -> Callable[[AddrInfoType], socket.soc
         if address is None or not permitted(address, private):
             raise ForbiddenAddress(
                 errno.EACCES,
-                f"{host} is not on the public internet, and not in GERBENCH_PRIVATE_MODELS",
+                f"{host} is not on the public internet, and not in {setting}",
             )
         return socket.socket(family, kind, protocol)
 

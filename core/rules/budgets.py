@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from http import HTTPStatus
 
 from core.errors import InvalidInput
@@ -30,6 +30,14 @@ NOT_BILLED = frozenset(
 
 RAISE_JOB = "raise it with PATCH /v1/jobs/{id} or `gerbench jobs budget {id} --usd N`, then resume"
 RAISE_TEAM = "raise it with PATCH /v1/team or `gerbench teams budget --usd N`, then resume"
+
+
+class Whose(StrEnum):
+    """Whose budget it is."""
+
+    JOB = "job"
+    TEAM = "team"
+    """Of a month, for all of its jobs."""
 
 
 class Fit(Enum):

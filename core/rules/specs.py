@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -43,6 +44,17 @@ class Spec(BaseModel):
     """Base of every declaration: frozen, and a word it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _without_password(url: HttpUrl) -> HttpUrl:
+    """Return a URL; raises ValueError for one that holds what a header should."""
+    if url.username is not None or url.password is not None:
+        raise ValueError("must hold no user and no password: messages are signed instead")
+    return url
+
+
+HookUrl = Annotated[HttpUrl, AfterValidator(_without_password)]
+"""Where a message may go: http or https, at most 2,083 characters."""
 
 
 class ScoringRules(Spec):

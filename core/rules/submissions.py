@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from core.errors import InvalidInput
 from core.rules.budgets import MAX_REQUESTS, MAX_USD
-from core.rules.specs import Capabilities, Condition, Spec
+from core.rules.specs import Capabilities, Condition, HookUrl, Spec
 from core.vocabulary import Color, Detail, Dispatch, Modality
 
 BATCH_SIZES = {
@@ -99,6 +99,9 @@ class Submission(Spec):
         Annotated[str, StringConstraints(max_length=64)],
         Annotated[str, StringConstraints(max_length=256)],
     ] = Field(default_factory=dict, max_length=32)
+    webhook_url: HookUrl | None = Field(
+        None, description="Told too when the job ends, pauses, stalls or reaches a budget"
+    )
 
     @property
     def batch_sizes(self) -> tuple[int | None, ...]:

@@ -6,6 +6,7 @@ from core.tables.inputs import Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
 from core.tables.sign_ins import SignIn
 from core.tables.teams import JobSpend, ModelSpend, Team, TeamSpend
+from core.tables.webhooks import Delivery, DeliveryAttempt, JobSigner, Webhook
 from core.tables.work import Job, Request, Run
 from core.tables.workers import Standing, Worker
 
@@ -15,7 +16,10 @@ __all__ = [
     "AuditEntry",
     "Batch",
     "Dataset",
+    "Delivery",
+    "DeliveryAttempt",
     "Job",
+    "JobSigner",
     "JobSpend",
     "KeptAnswer",
     "Model",
@@ -30,5 +34,6 @@ __all__ = [
     "Team",
     "TeamSpend",
     "Template",
+    "Webhook",
     "Worker",
 ]

@@ -53,6 +53,10 @@ class Job(OfTeam, Base):
     budget_requests: Mapped[int | None] = mapped_column(BigInteger)
     """Attempts that it may make; null: no bound."""
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    webhook_url: Mapped[str | None] = mapped_column(Text)
+    """Who else is told what happens to it."""
+    webhook_trusted: Mapped[bool] = mapped_column(default=False)
+    """Whether that is called wherever it is: an operator named it."""
     traceparent: Mapped[str | None] = mapped_column(String(55))
     """The trace that its submission is part of, as W3C writes it; null: it was not traced."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)

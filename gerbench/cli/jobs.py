@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from core.rules.states import Status
-from gerbench.cli import budgets, exporting, progress, quotes
+from gerbench.cli import budgets, exporting, progress, quotes, webhooks
 from gerbench.cli.budgets import NoLimit, Requests, Usd
 from gerbench.cli.options import AsJson, Data, Limit, examples, full_id, given
 from gerbench.cli.output import Column, moment, print_items, print_json, rows, screen, short
@@ -197,6 +197,26 @@ def export_job(
     with connect(data) as client:
         place = path("jobs", full_id(client, "jobs", job_id), "export")
         exporting.export(client, place, exporting.form_of(form, output), output)
+
+
+@app.command("deliveries")
+def list_deliveries(
+    job_id: JobId, limit: Limit = None, data: Data = None, as_json: AsJson = False
+) -> None:
+    """Show what was sent to the --webhook-url of a job, and what came back."""
+    with connect(data) as client:
+        place = path("jobs", full_id(client, "jobs", job_id))
+        webhooks.print_deliveries(client, place, limit, as_json=as_json)
+
+
+@app.command("redeliver", epilog=examples("gerbench jobs redeliver 1f3a9c 81d2"))
+def redeliver(
+    job_id: JobId, delivery: webhooks.DeliveryId, data: Data = None, as_json: AsJson = False
+) -> None:
+    """Send a delivery of a job once more, under the same id."""
+    with connect(data) as client:
+        place = path("jobs", full_id(client, "jobs", job_id))
+        webhooks.send_again(client, place, delivery, as_json=as_json)
 
 
 def _move(job_id: str, move: str, data: Path | None, *, as_json: bool) -> None:

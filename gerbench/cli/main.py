@@ -18,6 +18,7 @@ from gerbench.cli import (
     runs,
     teams,
     templates,
+    webhooks,
 )
 from gerbench.cli.front import Deferred, Front
 
@@ -52,6 +53,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(runs.app, name="runs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(teams.app, name="teams")
+app.add_typer(webhooks.app, name="webhooks")
 app.command("import-benchmark")(benchmark.import_benchmark)
 app.command("analyses", epilog=analyses.EXAMPLES)(analyses.analyses)
 

@@ -43,6 +43,10 @@ BudgetRequests = Annotated[
     typer.Option(min=0, metavar="N", help="Make no more calls, each retry one. Default: no bound."),
 ]
 Tags = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")]
+WebhookUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Told when it ends, pauses, stalls or reaches a budget."),
+]
 JobFile = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="The whole job as JSON, - for stdin."),
@@ -84,6 +88,7 @@ def job_body(
     budget_usd: BudgetUsd = None,
     budget_requests: BudgetRequests = None,
     tag: Tags = None,
+    webhook_url: WebhookUrl = None,
     file: JobFile = None,
 ) -> Json:
     """Return the body of a job, from options or from a file."""
@@ -103,6 +108,7 @@ def job_body(
         budget_usd=budget_usd,
         budget_requests=budget_requests,
         tags=pairs(tag or (), "--tag"),
+        webhook_url=webhook_url,
     )
     if file is not None:
         if options:

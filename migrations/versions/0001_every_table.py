@@ -142,6 +142,15 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "job_signers",
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("old_secret", sa.Text(), nullable=True),
+        sa.Column("old_until", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_job_signers_team_id")),
+        sa.PrimaryKeyConstraint("team_id", name=op.f("pk_job_signers")),
+    )
+    op.create_table(
         "models",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -234,6 +243,25 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "webhooks",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("description", sa.String(length=200), nullable=False),
+        sa.Column("events", sa.JSON(), nullable=True),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("trusted", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("old_secret", sa.Text(), nullable=True),
+        sa.Column("old_until", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_webhooks_team_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+    )
+    with op.batch_alter_table("webhooks", schema=None) as batch_op:
+        batch_op.create_index("ix_webhooks_team_id", ["team_id", "created_at", "id"], unique=False)
+
+    op.create_table(
         "audit",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key_id", sa.Uuid(), nullable=False),
@@ -277,6 +305,8 @@ def upgrade() -> None:
         sa.Column("budget_nano", sa.BigInteger(), nullable=True),
         sa.Column("budget_requests", sa.BigInteger(), nullable=True),
         sa.Column("idempotency_key", sa.String(length=255), nullable=True),
+        sa.Column("webhook_url", sa.Text(), nullable=True),
+        sa.Column("webhook_trusted", sa.Boolean(), nullable=False),
         sa.Column("traceparent", sa.String(length=55), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
@@ -471,6 +501,91 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("webhook_id", sa.Uuid(), nullable=True),
+        sa.Column("job_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "event",
+            sa.Enum(
+                "job.completed",
+                "job.failed",
+                "job.cancelled",
+                "job.paused",
+                "job.stalled",
+                "job.budget_reached",
+                "team.budget_reached",
+                "ping",
+                name="hookevent",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("once", sa.String(length=255), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "due",
+                "leased",
+                "delivered",
+                "failed",
+                "cancelled",
+                name="deliverystate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("leased_by", sa.String(length=96), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "(state = 'leased') = (leased_by IS NOT NULL)",
+            name=op.f("ck_deliveries_leased_has_owner"),
+        ),
+        sa.CheckConstraint(
+            "(state IN ('cancelled', 'delivered', 'failed')) = (finished_at IS NOT NULL)",
+            name=op.f("ck_deliveries_finished_at_iff_over"),
+        ),
+        sa.CheckConstraint(
+            "(leased_by IS NULL) = (leased_until IS NULL)",
+            name=op.f("ck_deliveries_leased_has_end"),
+        ),
+        sa.CheckConstraint(
+            "webhook_id IS NOT NULL OR job_id IS NOT NULL",
+            name=op.f("ck_deliveries_goes_somewhere"),
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_deliveries_job_id")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_deliveries_team_id")),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"], ["webhooks.id"], name=op.f("fk_deliveries_webhook_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint("once", name=op.f("uq_deliveries_once")),
+    )
+    with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index("ix_deliveries_finished_at", ["finished_at"], unique=False)
+        batch_op.create_index("ix_deliveries_job", ["job_id", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_open",
+            ["not_before"],
+            unique=False,
+            postgresql_where=sa.text("finished_at IS NULL"),
+            sqlite_where=sa.text("finished_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_deliveries_webhook", ["webhook_id", "created_at", "id"], unique=False
+        )
+
+    op.create_table(
         "job_spend",
         sa.Column("job_id", sa.Uuid(), nullable=False),
         sa.Column("spent_nano", sa.BigInteger(), nullable=False),
@@ -609,6 +724,25 @@ def upgrade() -> None:
             unique=False,
             postgresql_where=sa.text("status IN ('queued', 'running')"),
             sqlite_where=sa.text("status IN ('queued', 'running')"),
+        )
+
+    op.create_table(
+        "delivery_attempts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("delivery_id", sa.Uuid(), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("latency_s", sa.Double(), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["deliveries.id"], name=op.f("fk_delivery_attempts_delivery_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_attempts")),
+    )
+    with op.batch_alter_table("delivery_attempts", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_delivery_attempts_delivery_id"), ["delivery_id"], unique=False
         )
 
     op.create_table(
@@ -891,6 +1025,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("requests")
+    with op.batch_alter_table("delivery_attempts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_delivery_attempts_delivery_id"))
+
+    op.drop_table("delivery_attempts")
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_runs_moving",
@@ -901,6 +1039,17 @@ def downgrade() -> None:
 
     op.drop_table("runs")
     op.drop_table("job_spend")
+    with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.drop_index("ix_deliveries_webhook")
+        batch_op.drop_index(
+            "ix_deliveries_open",
+            postgresql_where=sa.text("finished_at IS NULL"),
+            sqlite_where=sa.text("finished_at IS NULL"),
+        )
+        batch_op.drop_index("ix_deliveries_job")
+        batch_op.drop_index("ix_deliveries_finished_at")
+
+    op.drop_table("deliveries")
     with op.batch_alter_table("batches", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_batches_filling",
@@ -935,6 +1084,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_audit_team_id")
 
     op.drop_table("audit")
+    with op.batch_alter_table("webhooks", schema=None) as batch_op:
+        batch_op.drop_index("ix_webhooks_team_id")
+
+    op.drop_table("webhooks")
     with op.batch_alter_table("templates", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_templates_everyones",
@@ -952,6 +1105,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("models")
+    op.drop_table("job_signers")
     with op.batch_alter_table("datasets", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_datasets_everyones",

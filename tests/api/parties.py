@@ -18,11 +18,14 @@ from sqlalchemy.orm import Session
 
 from api.main import create_app
 from api.rules import Least
-from core import keys, teams
+from core import deliveries, keys, teams
+from core.bodies.webhooks import Message, News
 from core.db import Database, utc_now
+from core.deliveries import Address
 from core.keys import KeyDraft
+from core.rules.webhooks import HookEvent
 from core.settings import Settings
-from core.tables import ApiKey, Attempt, Request
+from core.tables import ApiKey, Attempt, Delivery, Request, Run, Webhook
 from core.vocabulary import Role
 from tests import drawn, rows
 from tests.api.test_datasets import SPEC, zipped
@@ -165,11 +168,29 @@ def _rows(session: Session) -> dict[str, dict[str, str]]:
     key = ApiKey(team_id=run.team_id, name="ours", hash="0", role=Role.VIEWER, created_at=rows.NOW)
     session.add(key)
     session.flush()
+    hook, sent, told = _webhook(session, run)
     return {
         "models": {"name": "our-model"},
         "templates": {"template_id": str(run.template_id)},
-        "jobs": {"job_id": str(run.job_id)},
+        "jobs": {"job_id": str(run.job_id), "delivery_id": str(told.id)},
+        "webhooks": {"webhook_id": str(hook.id), "delivery_id": str(sent.id)},
         "runs": {"run_id": str(run.id)},
         "attempts": {"attempt_id": str(session.scalars(select(Attempt.id)).one())},
         "keys": {"key_id": str(key.id)},
     }
+
+
+def _webhook(session: Session, run: Run) -> tuple[Webhook, Delivery, Delivery]:
+    """Store a webhook, a delivery to it, and one to the address that a job names."""
+    assert run.team_id is not None
+    hook = Webhook(team_id=run.team_id, url="https://ours.example/", secret="-")
+    session.add(hook)
+    session.flush()
+    message = Message(type=HookEvent.PING, timestamp=rows.NOW, data=News())
+    sent, told = (
+        deliveries.write(
+            session, Address(run.team_id, webhook_id, run.job_id), message, now=rows.NOW
+        )
+        for webhook_id in (hook.id, None)
+    )
+    return hook, sent, told

@@ -123,7 +123,7 @@ def test_nothing_of_another_team_is_in_any_list(service: Service, things: Things
 
         assert things.told_by(response.text) == [], path
     ids = {kind: set(of.values()) for kind, of in things.ids.items()}
-    for kind in ("datasets", "models", "templates", "jobs", "runs", "keys"):
+    for kind in ("datasets", "models", "templates", "jobs", "runs", "keys", "webhooks"):
         assert ids[kind] & told, kind
 
 

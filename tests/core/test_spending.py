@@ -16,7 +16,7 @@ from core import attempts, leases, rescue, runs, settling, spent, teams
 from core.attempts import Heard, Opened, OpenedOrNot, Opening
 from core.db import Base, Database
 from core.leases import Leased
-from core.rules.budgets import Tally, month_of
+from core.rules.budgets import Tally, Whose, month_of
 from core.rules.readings import Exchange, Reading
 from core.rules.states import RequestState
 from core.rules.strategy import Verdict
@@ -172,9 +172,13 @@ def test_a_call_that_no_return_would_make_room_for_is_out_of_budget(queue: Queue
         ends = attempts.open_all(session, openings, books)
 
     assert attempts.out_of_budget(openings, ends) == {
-        queue.run_id: "budget of $0.0000001 reached: $0.00000008 spent, the next call may cost"
-        f" $0.00000005; raise it with PATCH /v1/jobs/{queue.job_id} or"
-        f" `gerbench jobs budget {queue.job_id} --usd N`, then resume"
+        queue.run_id: OverBudget(
+            "budget of $0.0000001 reached: $0.00000008 spent, the next call may cost"
+            f" $0.00000005; raise it with PATCH /v1/jobs/{queue.job_id} or"
+            f" `gerbench jobs budget {queue.job_id} --usd N`, then resume",
+            Whose.JOB,
+            for_now=False,
+        )
     }
     assert queue.run().attempts == 1
 

@@ -322,3 +322,44 @@ def test_analyses_are_printed_in_every_format(
     assert len(as_csv.stdout.splitlines()) == 2
     assert len(wrong.stdout.splitlines()) == 3
     assert (unknown.exit_code, "only: main" in unknown.stderr) == (1, True)
+
+
+def test_a_webhook_is_added_tried_changed_and_removed(gerbench: Gerbench) -> None:
+    added = gerbench("webhooks", "add", "http://127.0.0.1:9/hook", "--event", "job.failed")
+    (hook,) = decoded(gerbench("webhooks", "list", "--json"))
+    short = hook["id"][:8]
+
+    pinged = gerbench("webhooks", "ping", short)
+    (sent,) = decoded(gerbench("webhooks", "deliveries", short, "--json"))
+    again = gerbench("webhooks", "redeliver", short, sent["id"][:8])
+    renewed = gerbench("webhooks", "secret", short)
+    off = decoded(gerbench("webhooks", "change", short, "--off", "--everything", "--json"))
+    refused = gerbench("webhooks", "redeliver", short, sent["id"][:8])
+
+    assert added.stdout.startswith("whsec_")
+    assert hook["events"] == ["job.failed"]
+    assert f"gerbench webhooks deliveries {short}" in pinged.stdout
+    assert sent["event"] == "ping"
+    assert again.exit_code == 0, again.stderr
+    assert renewed.stdout.startswith("whsec_")
+    assert renewed.stdout != added.stdout
+    assert (off["events"], off["enabled"]) == (None, False)
+    assert "switched off" in refused.stderr
+    assert "cancelled" in gerbench("webhooks", "deliveries", short).stdout
+    assert gerbench("webhooks", "secret").exit_code == 2
+    assert gerbench("webhooks", "secret", "--jobs").stdout.startswith("whsec_")
+    assert gerbench("webhooks", "remove", short).exit_code == 0
+    assert "No webhooks" in gerbench("webhooks", "list").stdout
+
+
+def test_the_address_that_a_job_names_is_told(gerbench: Gerbench) -> None:
+    assert gerbench(*ADD).exit_code == 0
+    job = ("--dataset", "moods", "--model", "local", "--webhook-url", "http://127.0.0.1:9/hook")
+    made = decoded(gerbench("jobs", "submit", *job, "--json"))
+    assert gerbench("jobs", "cancel", made["id"]).exit_code == 0
+
+    (sent,) = decoded(gerbench("jobs", "deliveries", made["id"], "--json"))
+    again = gerbench("jobs", "redeliver", made["id"][:8], sent["id"])
+
+    assert (sent["event"], sent["webhook_id"]) == ("job.cancelled", None)
+    assert again.exit_code == 0, again.stderr
