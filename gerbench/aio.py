@@ -15,13 +15,14 @@ from gerbench.peer import PAGE, PATIENT, TIMEOUT, WAITS_S, ClientError, Json, Pe
 
 if TYPE_CHECKING:
     from gerbench.async_resources import AsyncDatasets, AsyncJobs, AsyncModels, AsyncRuns
+    from gerbench.dashboards import AsyncDashboards
 
 
 class AsyncClient(Peer):
     """Speaks to one service with one key. Raises NoService and ApiProblem.
 
-    `jobs`, `runs`, `datasets` and `models` give and take what has types; the methods give and take
-    JSON, for any path.
+    `jobs`, `runs`, `datasets`, `models` and `dashboards` give and take what has types; the methods
+    give and take JSON, for any path.
     """
 
     def __init__(self, url: str, key: str, **said: str) -> None:
@@ -66,6 +67,12 @@ class AsyncClient(Peer):
         """Return the models of the service."""
         models: AsyncModels = import_module("gerbench.async_resources").AsyncModels(self)
         return models
+
+    @cached_property
+    def dashboards(self) -> "AsyncDashboards":
+        """Return the saved views of the team."""
+        dashboards: AsyncDashboards = import_module("gerbench.dashboards").AsyncDashboards(self)
+        return dashboards
 
     async def get(self, path: str, **params: Any) -> Any:
         """Return what is at a path; parameters that are None are left out."""

@@ -33,6 +33,7 @@ from gerbench.peer import (
 )
 
 if TYPE_CHECKING:
+    from gerbench.dashboards import Dashboards
     from gerbench.resources import Datasets, Jobs, Models, Runs
 
 __all__ = ["ApiProblem", "Client", "ClientError", "Json", "NoService", "connect", "path"]
@@ -45,8 +46,8 @@ DATA = Path("var")
 class Client(Peer):
     """Speaks to one service with one key. Raises NoService and ApiProblem.
 
-    `jobs`, `runs`, `datasets` and `models` give and take what has types; the methods give and take
-    JSON, for any path.
+    `jobs`, `runs`, `datasets`, `models` and `dashboards` give and take what has types; the methods
+    give and take JSON, for any path.
     """
 
     def __init__(self, url: str, key: str, **said: str) -> None:
@@ -91,6 +92,12 @@ class Client(Peer):
         """Return the models of the service."""
         models: Models = import_module("gerbench.resources").Models(self)
         return models
+
+    @cached_property
+    def dashboards(self) -> "Dashboards":
+        """Return the saved views of the team."""
+        dashboards: Dashboards = import_module("gerbench.dashboards").Dashboards(self)
+        return dashboards
 
     def get(self, path: str, **params: Any) -> Any:
         """Return what is at a path; parameters that are None are left out."""

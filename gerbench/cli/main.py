@@ -11,6 +11,7 @@ from core import __version__
 from gerbench.cli import (
     analyses,
     benchmark,
+    dashboards,
     datasets,
     jobs,
     keys,
@@ -49,6 +50,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(templates.app, name="templates")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(runs.app, name="runs")
+app.add_typer(dashboards.app, name="dashboards")
 app.add_typer(keys.app, name="keys")
 app.add_typer(teams.app, name="teams")
 app.command("import-benchmark")(benchmark.import_benchmark)

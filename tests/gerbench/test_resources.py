@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 
 import gerbench
-from gerbench import aio, async_resources, client, peer, resources
+from gerbench import aio, async_resources, client, dashboards, peer, resources
 from gerbench.peer import Json
 from gerbench.typed import frame, submission
 from tests.gerbench.cli import bodies
@@ -141,6 +141,7 @@ PAIRS = [
     (resources.Runs, async_resources.AsyncRuns),
     (resources.Datasets, async_resources.AsyncDatasets),
     (resources.Models, async_resources.AsyncModels),
+    (dashboards.Dashboards, dashboards.AsyncDashboards),
 ]
 
 
@@ -181,7 +182,7 @@ def test_the_json_client_loads_no_types() -> None:
 
 
 def test_the_typed_clients_load_no_server() -> None:
-    code = "import gerbench.resources, gerbench.async_resources"
+    code = "import gerbench.resources, gerbench.async_resources, gerbench.dashboards"
 
     assert not loaded(code) & {"sqlalchemy", "fastapi", "celery", "cv2", "pandas", "polars"}
 
