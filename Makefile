@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c '$(FITS)' >/dev/null 2>&1 && echo $$p && break; done)
 UV := $(shell command -v uv 2>/dev/null)
 
-# Tests run in parallel; slow ones, which start processes, one after the other at the end.
+# Tests run in parallel; slow ones, which start processes, at the end, a file at a time in each worker.
 WORKERS ?= logical
 PARALLEL := -n $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 

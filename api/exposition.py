@@ -8,15 +8,19 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.metrics_core import Metric
 
 from core import __version__
-from core.census import Census
+from core.census import Census, ModelKey
 from core.rules.money import dollars
 from core.rules.room import Health
 from core.rules.stalls import StallCode
 from core.rules.standings import CredentialStanding, ModelStanding
 from core.rules.states import OPEN_REQUEST, Status
 from core.vocabulary import Outcome, Result
+from core.workers import lives
 
 Values = Mapping[tuple[str, ...], float]
+
+OF_MODEL = ["team", "model"]
+"""What tells a model from all others."""
 
 
 class Families:
@@ -33,6 +37,7 @@ class Families:
         yield from self._workers()
         yield from self._totals()
         yield from self._limits()
+        yield from self._budgets()
 
     def _queue(self) -> Iterator[Metric]:
         """Yield what is to be done, and what does not move."""
@@ -72,6 +77,12 @@ class Families:
         ticks = [worker.ticked_at for worker in census.workers if worker.ticked_at is not None]
         age: Values = {(): (self._now - max(ticks)).total_seconds()} if ticks else {}
         yield gauge("tick_age_seconds", "Since the last tick, to 5 s; none: never", [], age)
+        yield gauge(
+            "spool_bytes",
+            "Replies on the disk of a worker that lives, which no database has",
+            ["worker"],
+            {(w.owner,): w.spool_bytes for w in census.workers if lives(w, now=self._now)},
+        )
         yield counter(
             "rescued_requests",
             "Requests taken back from workers that died, by who took them",
@@ -83,21 +94,21 @@ class Families:
         """Yield what was done for each model."""
         totals = self._census.totals
         for name, words, column in COUNTERS:
-            values: Values = {(model,): totals[model][column] for model in totals}
-            yield counter(name, words, ["model"], values)
+            values: Values = {model: totals[model][column] for model in totals}
+            yield counter(name, words, OF_MODEL, values)
         for name, words, column in DOLLARS:
-            spent: Values = {(model,): dollars(totals[model][column]) for model in totals}
-            yield counter(name, words, ["model"], spent)
+            spent: Values = {model: dollars(totals[model][column]) for model in totals}
+            yield counter(name, words, OF_MODEL, spent)
         yield gauge(
             "unknown_attempts",
             "Attempts whose end nobody heard: possibly billed",
-            ["model"],
-            {(model,): totals[model]["unknown_attempts"] for model in totals},
+            OF_MODEL,
+            {model: totals[model]["unknown_attempts"] for model in totals},
         )
         yield gauge(
             "samples",
             "Samples of all runs, by outcome",
-            ["model", "outcome"],
+            [*OF_MODEL, "outcome"],
             {
                 key: count
                 for model in totals
@@ -107,9 +118,9 @@ class Families:
         yield gauge(
             "recent_attempts",
             "Attempts sent within a minute, by result",
-            ["model", "result"],
+            [*OF_MODEL, "result"],
             {
-                (model, result): self._census.recent.get((model, result), 0)
+                (*model, result): self._census.recent.get((model, result), 0)
                 for model in totals
                 for result in Result
             },
@@ -132,7 +143,7 @@ class Families:
                 used[*key, name] = room.used
                 if room.effective is not None:
                     allowed[*key, name] = room.effective
-        of = ["model", "credential"]
+        of = [*OF_MODEL, "credential"]
         yield gauge("limit_used", "Of a limit, as a worker last saw it", [*of, "limit"], used)
         yield gauge("limit_allowed", "A limit that is known", [*of, "limit"], allowed)
         yield gauge("calls_under_way", "Calls that are out", of, calls)
@@ -140,9 +151,21 @@ class Families:
         yield gauge(
             "standing_age_seconds",
             "Since a worker last looked at a model's limits; grows while nothing calls it",
-            ["model"],
-            {(model,): (self._now - at).total_seconds() for model, (at, _) in standings.items()},
+            OF_MODEL,
+            {model: (self._now - at).total_seconds() for model, (at, _) in standings.items()},
         )
+
+    def _budgets(self) -> Iterator[Metric]:
+        """Yield what teams spend, and may."""
+        for name, words, nanos in (
+            (
+                "team_spend_usd",
+                "Of this month in UTC, with the most that calls under way may cost",
+                self._census.spent,
+            ),
+            ("team_budget_usd", "A month's; none: no bound", self._census.budgets),
+        ):
+            yield gauge(name, words, ["team"], {(t,): dollars(n) for t, n in nanos.items()})
 
 
 COUNTERS = (
@@ -176,16 +199,18 @@ def counter(name: str, words: str, labels: list[str], values: Values) -> Metric:
     return family
 
 
-def _samples(model: str, totals: Mapping[str, int]) -> dict[tuple[str, str], int]:
+def _samples(model: ModelKey, totals: Mapping[str, int]) -> dict[tuple[str, ...], int]:
     """Return a model's samples by outcome, those without one too."""
-    ended = {(model, outcome.value): totals[outcome] for outcome in Outcome}
-    return {**ended, (model, "pending"): totals["samples"] - sum(ended.values())}
+    ended: dict[tuple[str, ...], int] = {
+        (*model, outcome.value): totals[outcome] for outcome in Outcome
+    }
+    return {**ended, (*model, "pending"): totals["samples"] - sum(ended.values())}
 
 
 def _credentials(
-    standings: Mapping[str, tuple[datetime, ModelStanding]],
-) -> Iterator[tuple[tuple[str, str], CredentialStanding]]:
+    standings: Mapping[ModelKey, tuple[datetime, ModelStanding]],
+) -> Iterator[tuple[tuple[str, str, str], CredentialStanding]]:
     """Yield each credential of each model, by both names."""
     for model, (_, standing) in standings.items():
         for each in standing.credentials:
-            yield (model, each.credential), each
+            yield (*model, each.credential), each

@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from core import readiness, stalls, workers
 from core.queries import exactly
+from core.rules.budgets import month_of
 from core.rules.stalls import StallCode
 from core.rules.standings import ModelStanding
 from core.rules.states import OPEN_REQUEST, RequestState, Status
-from core.tables import Attempt, Model, Request, Run, Standing, Worker
+from core.tables import Attempt, Model, Request, Run, Standing, Team, TeamSpend, Worker
 from core.vocabulary import Result
 
 RECENT = timedelta(minutes=1)
@@ -23,6 +24,9 @@ TOTALS = (
     *("prompt_tokens", "completion_tokens", "cost_nano", "lost_nano"),
 )
 """The running totals of runs that are summed up for each model."""
+
+ModelKey = tuple[str, str]
+"""A model's team and its name: two teams may have models of one name."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,16 @@ class Census:
     """How late the queue is; 0 when it is not."""
     expired_leases: int
     """Requests of workers that died, which nobody has taken back yet."""
-    totals: Mapping[str, Mapping[str, int]]
+    totals: Mapping[ModelKey, Mapping[str, int]]
     """By model and the names in TOTALS."""
-    recent: Mapping[tuple[str, Result], int]
+    recent: Mapping[tuple[ModelKey, Result], int]
     """Attempts that were sent lately, by model and result."""
-    standings: Mapping[str, tuple[datetime, ModelStanding]]
+    standings: Mapping[ModelKey, tuple[datetime, ModelStanding]]
     """By model; when a worker looked."""
+    spent: Mapping[str, int]
+    """By team, in the month of the moment; what is reserved for calls under way too."""
+    budgets: Mapping[str, int]
+    """Of a month, by team, of those that have one in dollars."""
     workers: Sequence[Worker]
     """All that lived within a day."""
     alive: int
@@ -62,6 +70,8 @@ def take(session: Session, *, patience: timedelta, now: datetime) -> Census:
         totals=_totals(session),
         recent=_recent(session, since=now - RECENT),
         standings=_standings(session),
+        spent=_spent(session, now=now),
+        budgets=_budgets(session),
         workers=known,
         alive=sum(workers.lives(worker, now=now) for worker in known),
         stalled=stalls.counted(stalled.values()),
@@ -95,35 +105,60 @@ def _expired(session: Session, *, now: datetime) -> int:
     return count or 0
 
 
-def _totals(session: Session) -> dict[str, dict[str, int]]:
+def _totals(session: Session) -> dict[ModelKey, dict[str, int]]:
     """Add up the totals of runs for each model."""
     sums = (func.sum(getattr(Run, name)) for name in TOTALS)
     rows = session.execute(
-        select(Model.name, *sums).join(Run, Run.model_id == Model.id).group_by(Model.name)
+        select(Team.name, Model.name, *sums)
+        .join(Model, Model.team_id == Team.id)
+        .join(Run, Run.model_id == Model.id)
+        .group_by(Team.name, Model.name)
     )
     return {
-        model: {name: int(value) for name, value in zip(TOTALS, values, strict=True)}
-        for model, *values in rows
+        (team, model): {name: int(value) for name, value in zip(TOTALS, values, strict=True)}
+        for team, model, *values in rows
     }
 
 
-def _recent(session: Session, *, since: datetime) -> dict[tuple[str, Result], int]:
+def _recent(session: Session, *, since: datetime) -> dict[tuple[ModelKey, Result], int]:
     """Count the attempts sent since a moment, by model and result."""
     rows = session.execute(
-        select(Model.name, Attempt.result, func.count())
+        select(Team.name, Model.name, Attempt.result, func.count())
         .join(Run, Run.id == Attempt.run_id)
         .join(Model, Model.id == Run.model_id)
+        .join(Team, Team.id == Model.team_id)
         .where(Attempt.sent_at > since)
-        .group_by(Model.name, Attempt.result)
+        .group_by(Team.name, Model.name, Attempt.result)
     )
-    return {(model, result): count for model, result, count in rows}
+    return {((team, model), result): count for team, model, result, count in rows}
 
 
-def _standings(session: Session) -> dict[str, tuple[datetime, ModelStanding]]:
+def _standings(session: Session) -> dict[ModelKey, tuple[datetime, ModelStanding]]:
     """Return how the limits of the models in use stood when a worker last looked."""
     rows = session.execute(
-        select(Model.name, Standing.at, Standing.body)
+        select(Team.name, Model.name, Standing.at, Standing.body)
+        .join(Model, Model.team_id == Team.id)
         .join(Standing, Standing.model_id == Model.id)
         .where(Model.deleted_at.is_(None))
     )
-    return {model: (at, ModelStanding.model_validate(body)) for model, at, body in rows}
+    return {
+        (team, model): (at, ModelStanding.model_validate(body)) for team, model, at, body in rows
+    }
+
+
+def _spent(session: Session, *, now: datetime) -> dict[str, int]:
+    """Return what each team has spent in this month, and has reserved."""
+    rows = session.execute(
+        select(Team.name, TeamSpend.spent_nano + TeamSpend.reserved_nano)
+        .join(TeamSpend, TeamSpend.team_id == Team.id)
+        .where(TeamSpend.month == month_of(now))
+    )
+    return {team: nano for team, nano in rows}  # noqa: C416 - a Row is not a pair to dict()
+
+
+def _budgets(session: Session) -> dict[str, int]:
+    """Return the monthly budgets in dollars."""
+    rows = session.execute(
+        select(Team.name, Team.monthly_budget_nano).where(Team.monthly_budget_nano.is_not(None))
+    )
+    return {team: nano for team, nano in rows if nano is not None}

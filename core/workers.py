@@ -27,6 +27,7 @@ class Life:
     started_at: datetime
     ticked_at: datetime | None
     rescued: int
+    spool_bytes: int = 0
     stopped_at: datetime | None = None
     """When it ended in good order, if this is its last word."""
 
@@ -37,6 +38,7 @@ def note(session: Session, life: Life, *, now: datetime) -> None:
         "seen_at": now,
         "ticked_at": life.ticked_at,
         "rescued": life.rescued,
+        "spool_bytes": life.spool_bytes,
         "stopped_at": life.stopped_at,
     }
     seen = session.scalar(

@@ -54,10 +54,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Put slow tests last, whatever the random order, and side by side with no other slow one."""
+    """Put slow tests last, whatever the random order, those of a file one after the other."""
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("slow"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     yield
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 

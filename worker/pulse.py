@@ -10,11 +10,12 @@ from uuid import UUID
 import structlog
 
 from core import workers
-from core.db import AWAY, Database, utc_now, words_of
+from core.db import AWAY, utc_now, words_of
 from core.limiter.interface import LimiterAway
 from core.rules.standings import CredentialStanding, ModelStanding
 from core.workers import Life
 from worker.engine import Engine
+from worker.spool import size_of
 
 log = structlog.get_logger()
 
@@ -51,7 +52,7 @@ async def _say(engine: Engine, life: Life) -> None:
     """Write that this process lives, and how the models stand that it calls."""
     standings = {model_id: await _look(engine, model_id) for model_id in list(engine.called)}
     try:
-        await engine.in_thread(partial(_write, engine.database, life, standings))
+        await engine.in_thread(partial(_write, engine, life, standings))
     except AWAY as away:
         log.warning("nobody is told that this worker lives", error=words_of(away))
 
@@ -71,10 +72,10 @@ async def _look(engine: Engine, model_id: UUID) -> ModelStanding:
     )
 
 
-def _write(database: Database, life: Life, standings: dict[UUID, ModelStanding]) -> None:
+def _write(engine: Engine, life: Life, standings: dict[UUID, ModelStanding]) -> None:
     """Write it all in one transaction; models in one order for all workers."""
-    now = utc_now()
-    with database.write.begin() as session:
-        workers.note(session, life, now=now)
+    now, spooled = utc_now(), size_of(engine.spool)
+    with engine.database.write.begin() as session:
+        workers.note(session, replace(life, spool_bytes=spooled), now=now)
         for model_id, standing in sorted(standings.items()):
             workers.note_standing(session, model_id, standing, now=now)

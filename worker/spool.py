@@ -197,6 +197,15 @@ def waiting(folder: Path) -> Waiting:
     return Waiting(sum(text.count(b"\n") for text in texts), sum(map(len, texts)))
 
 
+def size_of(folder: Path) -> int:
+    """Return the bytes in a folder's spool, of all its processes, of what was put aside too."""
+    size = 0
+    for path in folder.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
+
+
 def _write(file: IO[bytes], data: bytes) -> None:
     """Write all of it, and see that it is on the disk."""
     rest = memoryview(data)

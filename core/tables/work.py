@@ -53,6 +53,8 @@ class Job(OfTeam, Base):
     budget_requests: Mapped[int | None] = mapped_column(BigInteger)
     """Attempts that it may make; null: no bound."""
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    """The trace that its submission is part of, as W3C writes it; null: it was not traced."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

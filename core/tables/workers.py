@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base
@@ -26,8 +26,13 @@ class Worker(Base):
     """When it last carried out a tick."""
     rescued: Mapped[int] = mapped_column(default=0)
     """Requests that it took back from workers that died."""
+    spool_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Of replies on its disk that no database has: they wait for it, or could not be read."""
 
-    __table_args__ = (CheckConstraint("rescued >= 0", name="rescued_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("rescued >= 0", name="rescued_not_negative"),
+        CheckConstraint("spool_bytes >= 0", name="spool_not_negative"),
+    )
 
 
 class Standing(Base):

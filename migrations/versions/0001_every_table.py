@@ -39,7 +39,9 @@ def upgrade() -> None:
         sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ticked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("rescued", sa.Integer(), nullable=False),
+        sa.Column("spool_bytes", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("rescued >= 0", name=op.f("ck_workers_rescued_not_negative")),
+        sa.CheckConstraint("spool_bytes >= 0", name=op.f("ck_workers_spool_not_negative")),
         sa.PrimaryKeyConstraint("owner", name=op.f("pk_workers")),
     )
     op.create_table(
@@ -321,6 +323,7 @@ def upgrade() -> None:
         sa.Column("budget_nano", sa.BigInteger(), nullable=True),
         sa.Column("budget_requests", sa.BigInteger(), nullable=True),
         sa.Column("idempotency_key", sa.String(length=255), nullable=True),
+        sa.Column("traceparent", sa.String(length=55), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),

@@ -7,17 +7,19 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 
 from api.main import create_app
 from api.scrape import Scrape
-from core import workers
+from core import teams, workers
 from core.db import Database, utc_now
+from core.rules.budgets import month_of
 from core.rules.room import Health, Reason
 from core.rules.standings import CredentialStanding, ModelStanding, RoomStanding, Want
 from core.rules.states import Status
 from core.settings import Settings
-from core.tables import Attempt, Model, Request, Run
+from core.tables import Attempt, Model, Request, Run, Team, TeamSpend
+from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Result
 from core.workers import Life
 from tests import rows
@@ -67,9 +69,9 @@ def busy(database: Database) -> Model:
         last = session.query(Attempt).order_by(Attempt.id).first()
         assert last is not None
         last.result = Result.RATE_LIMITED
-        workers.note(session, Life("w", now, now, 3), now=now)
+        workers.note(session, Life("w", now, now, 3, spool_bytes=512), now=now)
         old = now - timedelta(minutes=5)
-        workers.note(session, Life("gone", old, old, 1), now=old)
+        workers.note(session, Life("gone", old, old, 1, spool_bytes=99), now=old)
     return model
 
 
@@ -92,25 +94,30 @@ def test_workers_that_live_are_counted_and_what_each_rescued(
     assert figures(text, "workers") == {(): 1}
     assert figures(text, "rescued_requests_total") == {("w",): 3, ("gone",): 1}
     assert 0 <= figures(text, "tick_age_seconds")[()] < 60
+    # What was on the disk of one that is gone, whoever works on its folder next stores or tells.
+    assert figures(text, "spool_bytes") == {("w",): 512}
 
 
 def test_totals_are_those_of_the_runs(client: TestClient, busy: Model) -> None:
     text = scraped(client)
 
-    assert figures(text, "attempts_total") == {("busy",): 7}
-    assert figures(text, "unknown_attempts") == {("busy",): 2}
-    assert figures(text, "cost_usd_total") == {("busy",): 1.5}
-    assert figures(text, "prompt_tokens_total") == {("busy",): 100}
-    assert figures(text, "completion_tokens_total") == {("busy",): 20}
+    assert figures(text, "attempts_total") == {("busy", "default"): 7}
+    assert figures(text, "unknown_attempts") == {("busy", "default"): 2}
+    assert figures(text, "cost_usd_total") == {("busy", "default"): 1.5}
+    assert figures(text, "prompt_tokens_total") == {("busy", "default"): 100}
+    assert figures(text, "completion_tokens_total") == {("busy", "default"): 20}
     assert figures(text, "samples") == {
-        ("busy", "answered"): 4,
-        ("busy", "refused"): 1,
-        ("busy", "unparsed"): 0,
-        ("busy", "failed"): 0,
-        ("busy", "pending"): 5,
+        ("busy", "answered", "default"): 4,
+        ("busy", "refused", "default"): 1,
+        ("busy", "unparsed", "default"): 0,
+        ("busy", "failed", "default"): 0,
+        ("busy", "pending", "default"): 5,
     }
     recent = figures(text, "recent_attempts")
-    assert (recent["busy", "answered"], recent["busy", "rate_limited"]) == (2, 1)
+    assert (recent["busy", "answered", "default"], recent["busy", "rate_limited", "default"]) == (
+        2,
+        1,
+    )
     assert sum(recent.values()) == 3
 
 
@@ -136,10 +143,45 @@ def test_limits_are_told_by_model_and_credential(
         "rpm": 30, "tpm": 900, "rpd": 900, "concurrency": 2,
     }  # fmt: skip
     assert {key[1]: value for key, value in allowed.items()} == {"rpm": 60, "concurrency": 8}
-    assert figures(text, "calls_under_way") == {("env:KEY", "busy"): 2}
+    assert figures(text, "calls_under_way") == {("env:KEY", "busy", "default"): 2}
     health = {key[1]: value for key, value in figures(text, "credential_health").items()}
     assert health == {"healthy": 0, "throttled": 1, "exhausted": 0, "revoked": 0}
-    assert 0 <= figures(text, "standing_age_seconds")[("busy",)] < 60
+    assert 0 <= figures(text, "standing_age_seconds")[("busy", "default")] < 60
+
+
+def test_models_of_one_name_are_told_apart_by_their_teams(
+    client: TestClient, database: Database, busy: Model
+) -> None:
+    now = utc_now()
+    with database.write.begin() as session:
+        teams.create(session, "others")
+        theirs = rows.model(session, "theirs")
+        theirs.team_id = session.scalars(select(Team.id).where(Team.name == "others")).one()
+        theirs.name = "busy"
+        session.flush()
+        for model in (busy, theirs):
+            workers.note_standing(session, model.id, ModelStanding(), now=now)
+
+    assert set(figures(scraped(client), "standing_age_seconds")) == {
+        ("busy", "default"),
+        ("busy", "others"),
+    }
+
+
+def test_a_teams_spend_of_this_month_stands_beside_its_budget(
+    client: TestClient, database: Database
+) -> None:
+    month = month_of(utc_now())
+    before = month_of(rows.NOW)
+    with database.write.begin() as session:
+        session.execute(update(Team).values(monthly_budget_nano=5_000_000_000))
+        session.add(TeamSpend(team_id=DEFAULT_ID, month=month, spent_nano=10**9, reserved_nano=500))
+        session.add(TeamSpend(team_id=DEFAULT_ID, month=before, spent_nano=7 * 10**9))
+
+    text = scraped(client)
+
+    assert figures(text, "team_spend_usd") == {("default",): 1.0000005}
+    assert figures(text, "team_budget_usd") == {("default",): 5}
 
 
 def test_jobs_that_do_not_move_are_counted_by_why(

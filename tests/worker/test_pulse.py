@@ -42,6 +42,8 @@ def test_a_worker_says_that_it_lives_and_at_the_end_that_it_stopped(engine: Engi
     until(lambda: seen(engine))
     first = seen(engine)
     assert first is not None
+    engine.spool.mkdir(parents=True, exist_ok=True)
+    (engine.spool / "w.jsonl.unread").write_bytes(b"x" * 7)
     engine.ticked_at, engine.rescued = utc_now(), 2
     until(lambda: (now := seen(engine)) is not None and now.rescued == 2)
 
@@ -50,7 +52,7 @@ def test_a_worker_says_that_it_lives_and_at_the_end_that_it_stopped(engine: Engi
 
     assert last is not None
     assert (first.owner, last.owner, first.stopped_at) == (engine.owner, engine.owner, None)
-    assert last.ticked_at == engine.ticked_at
+    assert (last.ticked_at, last.spool_bytes) == (engine.ticked_at, 7)
     assert last.seen_at > first.seen_at
     assert last.stopped_at is not None
     assert not workers.lives(last, now=utc_now())
