@@ -1,6 +1,7 @@
 """Runs are compared, what is seen is saved and shared, and the link is closed again."""
 
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -97,7 +98,7 @@ def test_what_is_compared_is_saved_shared_and_closed(
         """Return what axe finds, where its own script may run."""
         return seen.barriers() if script else []
 
-    look = {"width": width, "java_script_enabled": script, "dark": not script}
+    look: dict[str, Any] = {"width": width, "java_script_enabled": script, "dark": not script}
     with at_desk(**look) as desk, chromium.desk(browser, place.url, **look) as fresh:
         page = desk.goto("/compare")
         compare(page)
