@@ -58,9 +58,12 @@ def change(
 ) -> None:
     """Set the given fields of a view, each one whole, and leave the others as they are.
 
-    Raises Conflict for a name in use, NotFound for runs that are not there.
+    To set what they are changes nothing. Raises Conflict for a name in use, NotFound for runs that
+    are not there.
     """
     spec = DashboardSpec.model_validate({**found.spec, **changes})
+    if spec == spec_of(found):
+        return
     _require(session, spec.selection)
     found.name, found.spec = spec.name, spec.model_dump(mode="json")
     found.version, found.changed_at = found.version + 1, now

@@ -86,6 +86,7 @@ def test_a_change_sets_what_it_names_and_counts(ours: Database, view: UUID) -> N
     with ours.write.begin() as session:
         found = dashboards.get(session, str(view), for_update=True)
         dashboards.change(session, found, {"name": "Table 10"}, now=rows.LATER)
+        dashboards.change(session, found, {"name": "Table 10"}, now=rows.LATER)
 
     with ours.read() as session:
         found = dashboards.get(session, "Table 10")
