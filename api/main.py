@@ -18,12 +18,13 @@ from api.feeds import Feeds
 from api.guard import Guard
 from api.keyring import Keyring
 from api.pages import analyses as analysis_pages
-from api.pages import assets, inputs, shared, signing_in
+from api.pages import assets, inputs, shared, signing_in, wordings
 from api.pages import cases as case_pages
 from api.pages import compare as compare_pages
 from api.pages import dashboards as dashboard_pages
 from api.pages import jobs as job_pages
 from api.pages import runs as run_pages
+from api.pages import team as team_pages
 from api.routes import (
     analyses,
     attempts,
@@ -67,6 +68,8 @@ PAGES = (
     compare_pages.router,
     dashboard_pages.router,
     inputs.router,
+    wordings.router,
+    team_pages.router,
 )
 """For people who are signed in; beside each page stands who may open it."""
 SCRAPED = scrape.router
