@@ -19,10 +19,12 @@ from core.errors import (
     Conflict,
     DomainError,
     Forbidden,
+    Gone,
     InvalidInput,
     MissingCredential,
     NotFound,
     NotReady,
+    PreconditionFailed,
     TooLarge,
     Unauthorized,
 )
@@ -32,6 +34,8 @@ log = structlog.get_logger(__name__)
 STATUS: dict[type[DomainError], int] = {
     NotFound: status.HTTP_404_NOT_FOUND,
     Conflict: status.HTTP_409_CONFLICT,
+    Gone: status.HTTP_410_GONE,
+    PreconditionFailed: status.HTTP_412_PRECONDITION_FAILED,
     InvalidInput: status.HTTP_422_UNPROCESSABLE_CONTENT,
     Unauthorized: status.HTTP_401_UNAUTHORIZED,
     Forbidden: status.HTTP_403_FORBIDDEN,
@@ -53,6 +57,9 @@ DATABASE_AWAY = (
     " again later, with an Idempotency-Key where it makes a job"
 )
 AGAIN_S = 5
+
+OPEN_BY_ADDRESS = ("/shared/", "/sign-in/")
+"""What follows is a secret, and not for a log."""
 
 
 class ProblemResponse(JSONResponse):
@@ -122,7 +129,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(OperationalError)
     async def on_database_away(request: Request, error: OperationalError) -> ProblemResponse:
-        log.warning("database_away", path=request.url.path, error=str(error.orig))
+        log.warning("database_away", path=_loggable(request.url.path), error=str(error.orig))
         response = problem(503, "database_away", DATABASE_AWAY)
         response.headers["Retry-After"] = str(AGAIN_S)
         return response
@@ -130,9 +137,15 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def on_bug(request: Request, error: Exception) -> ProblemResponse:
         reference = uuid4().hex
-        log.error("unexpected_error", reference=reference, path=request.url.path, exc_info=error)
+        path = _loggable(request.url.path)
+        log.error("unexpected_error", reference=reference, path=path, exc_info=error)
         detail = "this is a fault of the service; give its operator the reference, which is logged"
         return problem(500, "internal_error", detail, reference=reference)
+
+
+def _loggable(path: str) -> str:
+    """Return a path without what opens something for whoever knows it."""
+    return next((f"{each}…" for each in OPEN_BY_ADDRESS if path.startswith(each)), path)
 
 
 def _allowed(app: FastAPI, path: str) -> list[str]:

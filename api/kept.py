@@ -1,6 +1,6 @@
 """Analyses as routes ask for them: found where they are kept, else computed and kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Generic, TypeVar
@@ -61,20 +61,46 @@ class Asked:
     ) -> Answer[Kind]:
         """Return an analysis of the runs; `name` and `arguments` tell it from all others.
 
-        One that was computed is stored after the response, so that nobody waits for the lock of
-        another writer; and only if no run changed while it was computed.
+        Raises NotModified if the client has it.
         """
-        with self._database.read() as session:
-            key = kept.key_of(session, self._selection, name, arguments)
-            if key is not None:
-                unless_known(self._request, key)
-            body = None if key is None else kept.find(session, key)
-            if body is not None:
-                return Answer(kind, body)
-            body = analysis(session, self._selection).model_dump_json().encode()
-            if key is not None and key == kept.key_of(session, self._selection, name, arguments):
-                self._background.add_task(_keep, self._database, key, name, body)
+        body = answered(
+            self._database,
+            self._selection,
+            analysis,
+            (name, arguments),
+            background=self._background,
+            request=self._request,
+        )
         return Answer(kind, body)
+
+
+def answered(
+    database: Database,
+    selection: Selection,
+    analysis: Callable[[Session, Selection], Analysis],
+    named: tuple[str, Mapping[str, str]],
+    *,
+    background: BackgroundTasks,
+    request: Request | None = None,
+) -> bytes:
+    """Return an analysis of some runs as JSON; its name and its arguments tell it from all others.
+
+    One that was computed is stored after the response, so that nobody waits for the lock of
+    another writer; and only if no run changed while it was computed. Whoever makes a `request` may
+    have the answer already: then NotModified is raised.
+    """
+    name, arguments = named
+    with database.read() as session:
+        key = kept.key_of(session, selection, name, arguments)
+        if key is not None and request is not None:
+            unless_known(request, key)
+        body = None if key is None else kept.find(session, key)
+        if body is not None:
+            return body
+        body = analysis(session, selection).model_dump_json().encode()
+        if key is not None and key == kept.key_of(session, selection, name, arguments):
+            background.add_task(_keep, database, key, name, body)
+    return body
 
 
 AskedDep = Annotated[Asked, Depends()]

@@ -18,8 +18,10 @@ from api.feeds import Feeds
 from api.guard import Guard
 from api.keyring import Keyring
 from api.pages import analyses as analysis_pages
-from api.pages import assets, imports, inputs, signing_in, wordings
+from api.pages import assets, imports, inputs, shared, signing_in, wordings
 from api.pages import cases as case_pages
+from api.pages import compare as compare_pages
+from api.pages import dashboards as dashboard_pages
 from api.pages import jobs as job_pages
 from api.pages import runs as run_pages
 from api.pages import team as team_pages
@@ -28,6 +30,7 @@ from api.routes import (
     attempts,
     audit,
     audits,
+    dashboards,
     datasets,
     docs,
     events,
@@ -58,13 +61,15 @@ from core.settings import Settings, get_settings
 from core.templates import install_builtin
 from core.vault import Vault
 
-OPEN = (health.router, docs.router, assets.router, signing_in.router)
+OPEN = (health.router, docs.router, assets.router, signing_in.router, shared.router)
 PAGES = (
     job_pages.router,
     run_pages.router,
     case_pages.router,
     analysis_pages.router,
     imports.router,
+    compare_pages.router,
+    dashboard_pages.router,
     inputs.router,
     wordings.router,
     team_pages.router,
@@ -87,6 +92,7 @@ CLOSED = (
     attempts.router,
     metrics.router,
     analyses.router,
+    dashboards.router,
     key_routes.router,
     webhooks.router,
     team_routes.router,

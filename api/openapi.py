@@ -28,6 +28,7 @@ TAGS = [
     {"name": "runs", "description": "One pass of one model under one condition; and its metrics."},
     {"name": "analyses", "description": "What a selection of runs says together."},
     {"name": "webhooks", "description": "Who is told what happens to jobs."},
+    {"name": "dashboards", "description": "Saved views, and read-only links to one of them."},
     {"name": "access", "description": "Keys, teams, and who did what."},
     {"name": "health", "description": "Open to everyone."},
 ]

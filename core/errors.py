@@ -38,6 +38,18 @@ class KeyReused(Conflict):
     code = "idempotency_key_reused"
 
 
+class PreconditionFailed(DomainError):
+    """What was to be changed is no longer what whoever changes it has seen."""
+
+    code = "precondition_failed"
+
+
+class Gone(DomainError):
+    """It was there, and is over for good."""
+
+    code = "gone"
+
+
 class StaleSchema(Conflict):
     """The database's schema is not the one that this code needs."""
 

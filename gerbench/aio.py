@@ -16,12 +16,13 @@ from gerbench.peer import PAGE, PATIENT, TIMEOUT, WAITS_S, ClientError, Json, Pe
 if TYPE_CHECKING:
     from gerbench.async_resources import AsyncDatasets, AsyncJobs, AsyncModels, AsyncRuns
     from gerbench.async_webhooks import AsyncWebhooks
+    from gerbench.dashboards import AsyncDashboards
 
 
 class AsyncClient(Peer):
     """Speaks to one service with one key. Raises NoService and ApiProblem.
 
-    `jobs`, `runs`, `datasets`, `models` and `webhooks` give and take what has types; the methods
+    `jobs`, `runs`, `datasets`, `models`, `dashboards` and `webhooks` have types; the methods
     give and take JSON, for any path.
     """
 
@@ -73,6 +74,12 @@ class AsyncClient(Peer):
         """Return the webhooks of the team."""
         webhooks: AsyncWebhooks = import_module("gerbench.async_webhooks").AsyncWebhooks(self)
         return webhooks
+
+    @cached_property
+    def dashboards(self) -> "AsyncDashboards":
+        """Return the saved views of the team."""
+        dashboards: AsyncDashboards = import_module("gerbench.dashboards").AsyncDashboards(self)
+        return dashboards
 
     async def get(self, path: str, **params: Any) -> Any:
         """Return what is at a path; parameters that are None are left out."""

@@ -33,6 +33,7 @@ from gerbench.peer import (
 )
 
 if TYPE_CHECKING:
+    from gerbench.dashboards import Dashboards
     from gerbench.resources import Datasets, Jobs, Models, Runs
     from gerbench.webhooks import Webhooks
 
@@ -46,7 +47,7 @@ DATA = Path("var")
 class Client(Peer):
     """Speaks to one service with one key. Raises NoService and ApiProblem.
 
-    `jobs`, `runs`, `datasets`, `models` and `webhooks` give and take what has types; the methods
+    `jobs`, `runs`, `datasets`, `models`, `dashboards` and `webhooks` have types; the methods
     give and take JSON, for any path.
     """
 
@@ -98,6 +99,12 @@ class Client(Peer):
         """Return the webhooks of the team."""
         webhooks: Webhooks = import_module("gerbench.webhooks").Webhooks(self)
         return webhooks
+
+    @cached_property
+    def dashboards(self) -> "Dashboards":
+        """Return the saved views of the team."""
+        dashboards: Dashboards = import_module("gerbench.dashboards").Dashboards(self)
+        return dashboards
 
     def get(self, path: str, **params: Any) -> Any:
         """Return what is at a path; parameters that are None are left out."""

@@ -181,10 +181,18 @@ def _asked(
 def _filters(who: Visitor) -> dict[str, Any]:
     """Return what the form of filters offers and holds."""
     given = who.request.query_params
+    return {
+        "fields": {name: given.getlist(name) for name in dict.fromkeys(given) if name not in OWN},
+        "kinds": KINDS,
+        **choices(who),
+    }
+
+
+def choices(who: Visitor) -> dict[str, Any]:
+    """Return what a form offers to choose runs by."""
     every = datasets.list_datasets(who.database, PageRequest(limit=CHOICES)).items
     named = models.list_models(who.database, PageRequest(limit=CHOICES)).items
     return {
-        "fields": {name: given.getlist(name) for name in dict.fromkeys(given) if name not in OWN},
         "datasets": sorted({each.name for each in every}),
         "models": [each.name for each in named],
         "tasks": list(Task),

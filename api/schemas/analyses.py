@@ -139,9 +139,15 @@ class CaseQuery:
         sample: Annotated[
             Int64 | None, Query(description="One sample, by its id: what the runs say of it")
         ] = None,
+        against: Annotated[
+            UUID | None,
+            Query(
+                description="Another run: only where that is wrong and this right, or the other way"
+            ),
+        ] = None,
     ) -> None:
         agreed = None if agreement is None else agreement == "all"
-        self.filter = CaseFilter(outcome, target, label, right, rank, agreed, sample)
+        self.filter = CaseFilter(outcome, target, label, right, rank, agreed, sample, against)
 
 
 class CaseOut(Case):

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from core import datasets
+from core import datasets, runs
 from core.analyses import columns
 from core.analyses.figures import Body, told
 from core.analyses.selection import Selection, by_dataset, chosen
@@ -36,6 +36,8 @@ class CaseFilter:
     """Whether all of the selected runs that answered the sample gave one class, or not."""
     sample: int | None = None
     """The id of one sample."""
+    against: UUID | None = None
+    """Another run: where that one is right if this is wrong, and wrong if this is right."""
 
 
 class Case(Body):
@@ -82,7 +84,12 @@ def cases(
     after: Key | None,
     limit: int,
 ) -> Slice[Case]:
-    """Return a page of predictions, by run and then in the order of the dataset."""
+    """Return a page of predictions, by run and then in the order of the dataset.
+
+    Raises NotFound for a run that is not there.
+    """
+    if wanted.against is not None:
+        runs.get(session, wanted.against)
     details = {detail.run.id: detail for detail in chosen(session, selection)}
     groups = by_dataset(list(details.values()))
     rules = {group[0].dataset.id: Classes.of(group[0].spec) for group in groups}
@@ -151,29 +158,58 @@ def _conditions(
         of = (and_(Sample.dataset_id == own, condition(classes)) for own, classes in rules.items())
         found.append(or_(false(), *of))
 
-    if wanted.sample is not None:
-        found.append(Prediction.sample_id == wanted.sample)
-    if wanted.outcome is not None:
-        found.append(Prediction.outcome == wanted.outcome)
+    for column, value in (
+        (Prediction.sample_id, wanted.sample),
+        (Prediction.outcome, wanted.outcome),
+    ):
+        if value is not None:
+            found.append(column == value)
     if (target := wanted.target) is not None:
         add(lambda classes: columns.target_is(classes, target))
     if (label := wanted.label) is not None:
         add(lambda classes: columns.answer_is(classes, label))
     if wanted.right is not None or wanted.rank is not None:
         add(columns.scored)
-    if wanted.right is not None:
-        first = and_(Prediction.rank.is_not(None), Prediction.rank == 1)
-        found.append(first if wanted.right else ~first)
-    if wanted.rank is not None:
-        found.append(
-            Prediction.rank.is_(None) if wanted.rank == 0 else Prediction.rank == wanted.rank
-        )
+        found += _verdicts(wanted)
     if wanted.agreed is not None:
         agreeing = (
             _agreeing(group, rules[group[0].dataset.id], agree=wanted.agreed) for group in groups
         )
         found.append(or_(false(), *(Prediction.sample_id.in_(one) for one in agreeing)))
+    if (against := wanted.against) is not None:
+        add(lambda classes: _judged_otherwise(against, classes))
     return found
+
+
+def _verdicts(wanted: CaseFilter) -> list[ColumnElement[bool]]:
+    """Return what is asked of the place of the first right label."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.right is not None:
+        found.append(_is_right() if wanted.right else ~_is_right())
+    if wanted.rank is not None:
+        none = Prediction.rank.is_(None)
+        found.append(none if wanted.rank == 0 else Prediction.rank == wanted.rank)
+    return found
+
+
+def _is_right() -> ColumnElement[bool]:
+    return and_(Prediction.rank.is_not(None), Prediction.rank == 1)
+
+
+def _judged_otherwise(against: UUID, classes: Classes) -> ColumnElement[bool]:
+    """Return the condition that one run is right and the other one wrong."""
+
+    def judged(verdict: ColumnElement[bool]) -> Select[int]:
+        return (
+            select(Prediction.sample_id)
+            .join(Sample, Sample.id == Prediction.sample_id)
+            .where(Prediction.run_id == against, columns.scored(classes), verdict)
+            .correlate(None)
+        )
+
+    lost = and_(_is_right(), Prediction.sample_id.in_(judged(~_is_right())))
+    won = and_(~_is_right(), Prediction.sample_id.in_(judged(_is_right())))
+    return and_(columns.scored(classes), or_(lost, won))
 
 
 def _agreeing(group: Sequence[RunDetail], classes: Classes, *, agree: bool) -> Select[int]:

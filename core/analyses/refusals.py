@@ -116,7 +116,7 @@ _LEDGER = (
     Column("refused", "count"),
     Column("asked", "count"),
     Column("models"),
-    Column("reason"),
+    Column("reason", verbatim=True),
 )
 
 

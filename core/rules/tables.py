@@ -22,6 +22,8 @@ class Column:
     kind: Kind = "text"
     interval: bool = False
     """Whether its values are pairs: both ends of an interval."""
+    verbatim: bool = False
+    """Whether its values are what a provider said: not for those outside the team."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from core.tables.access import ApiKey, AuditEntry
 from core.tables.batches import Batch
+from core.tables.dashboards import Dashboard, DashboardLink
 from core.tables.inputs import Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
 from core.tables.sign_ins import SignIn
@@ -15,6 +16,8 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "Batch",
+    "Dashboard",
+    "DashboardLink",
     "Dataset",
     "Delivery",
     "DeliveryAttempt",

@@ -76,6 +76,7 @@ EXAMPLES = examples(
     "gerbench analyses stability --job 5e02aa --format latex > stability.tex",
     "gerbench analyses classes --dataset rafdb --width column --output confusion.svg",
     "gerbench analyses cases --run 1f3a9c --target fear --label surprise",
+    "gerbench analyses cases --run 1f3a9c --right --against 07be21",
 )
 
 
@@ -121,6 +122,10 @@ def analyses(
     agreement: Annotated[
         str | None, typer.Option(help="cases: all of the runs agree, or some differ.")
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="cases: where this other run is judged otherwise."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, max=500, help="cases: at most N.", metavar="N")
     ] = None,
@@ -141,6 +146,8 @@ def analyses(
     if form in FIGURES and output is None and sys.stdout.isatty():
         raise typer.BadParameter("a figure goes to a file", param_hint="--output")
     with connect(data) as client:
+        if name is Name.CASES and against:
+            asked["against"] = full_id(client, "runs", against)
         params = {
             "run": [full_id(client, "runs", one) for one in run] if run else None,
             "job": full_id(client, "jobs", job) if job else None,

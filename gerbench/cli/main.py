@@ -11,6 +11,7 @@ from core import __version__
 from gerbench.cli import (
     analyses,
     benchmark,
+    dashboards,
     datasets,
     jobs,
     keys,
@@ -51,6 +52,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(templates.app, name="templates")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(runs.app, name="runs")
+app.add_typer(dashboards.app, name="dashboards")
 app.add_typer(keys.app, name="keys")
 app.add_typer(teams.app, name="teams")
 app.add_typer(webhooks.app, name="webhooks")

@@ -67,14 +67,14 @@ def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
     return {key: value for key, _, value in split}
 
 
-def full_id(client: Client, kind: str, text: str) -> str:
-    """Return the id of a job or run that is meant by its first characters."""
+def full_id(client: Client, kind: str, text: str, place: str | None = None) -> str:
+    """Return the id of a job or run that is meant by its first characters; `place` lists them."""
     try:
         return str(UUID(text))
     except ValueError:
         found = [
             item["id"]
-            for item in client.items(path(kind))
+            for item in client.items(place or path(kind))
             if text and item["id"].startswith(text.lower())
         ]
     if len(found) == 1:

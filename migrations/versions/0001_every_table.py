@@ -81,6 +81,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("hash", name=op.f("uq_api_keys_hash")),
     )
     op.create_table(
+        "dashboards",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_by", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("version > 0", name=op.f("ck_dashboards_version_positive")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_dashboards_team_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dashboards")),
+        sa.UniqueConstraint("team_id", "name", name=op.f("uq_dashboards_team_id_name")),
+    )
+    op.create_table(
         "datasets",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -277,6 +292,37 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.create_index("ix_audit_team_id", ["team_id", "id"], unique=False)
+
+    op.create_table(
+        "dashboard_links",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("dashboard_id", sa.Uuid(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("key_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "expires_at > created_at", name=op.f("ck_dashboard_links_expires_later")
+        ),
+        sa.ForeignKeyConstraint(
+            ["dashboard_id"],
+            ["dashboards.id"],
+            name=op.f("fk_dashboard_links_dashboard_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["key_id"], ["api_keys.id"], name=op.f("fk_dashboard_links_key_id")
+        ),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_dashboard_links_team_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dashboard_links")),
+        sa.UniqueConstraint("hash", name=op.f("uq_dashboard_links_hash")),
+    )
+    with op.batch_alter_table("dashboard_links", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_dashboard_links_dashboard_id"), ["dashboard_id"], unique=False
+        )
 
     op.create_table(
         "jobs",
@@ -1080,6 +1126,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_jobs_created_at"))
 
     op.drop_table("jobs")
+    with op.batch_alter_table("dashboard_links", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_dashboard_links_dashboard_id"))
+
+    op.drop_table("dashboard_links")
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index("ix_audit_team_id")
 
@@ -1114,6 +1164,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("datasets")
+    op.drop_table("dashboards")
     op.drop_table("api_keys")
     op.drop_table("workers")
     op.drop_table("teams")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -130,6 +131,16 @@ def import_faces(service: Service, party: Party, name: str) -> Any:
     return made.json()
 
 
+def save_view(service: Service, name: str, **body: Any) -> tuple[dict[str, str], str]:
+    """Save a view and make a link to it, as a member; return their ids, and the link's path."""
+    view = {"name": name, "panels": [{"analysis": "main"}], **body}
+    made = service.ask(Party.MEMBER, "POST", "/v1/dashboards", json=view)
+    assert made.status_code == 201, made.text
+    link = service.ask(Party.MEMBER, "POST", f"/v1/dashboards/{name}/links").json()
+    path = urlsplit(link["url"]).path
+    return {"dashboard": made.json()["id"], "link_id": link["id"]}, path
+
+
 @dataclass(frozen=True)
 class Things:
     """One of everything that the default team has."""
@@ -155,6 +166,7 @@ def fill(service: Service) -> Things:
     with service.database.write.begin() as session:
         ids = _rows(session)
     ids["datasets"] = {"name": "our-faces", "sample_id": str(samples[0]["id"])}
+    ids["dashboards"] = save_view(service, "our-view")[0]
     return Things(ids)
 
 

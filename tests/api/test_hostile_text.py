@@ -6,7 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
+from core import dashboards
 from core.db import Database
+from core.rules.dashboards import DashboardSpec
 from core.tables import Request, Run, Sample
 from tests import rows
 
@@ -23,12 +25,22 @@ def hostile(client: TestClient, database: Database) -> dict[str, Any]:
         job = rows.job(session, dataset, rows.model(session), rows.template(session))
         job.submission = {**job.submission, "tags": {SCRIPT: BREAKS_OUT}}
         run = rows.finished(session, job, [BREAKS_OUT, SCRIPT, SCRIPT, None, BREAKS_OUT, SCRIPT])
+        other = rows.finished(session, job, [SCRIPT] * 6, repeat=2)
         session.execute(update(Run).values(reason=SCRIPT))
         session.add(Request(run_id=run.id, sample_ids=[], not_before=rows.NOW, reason=BREAKS_OUT))
         session.flush()
         rows.past_attempts(session, run, 1, rows.NOW)
         sample = session.scalars(select(Sample.id)).first()
-        return {"job": job.id, "run": run.id, "sample": sample, "dataset": dataset.name}
+        spec = {"name": BREAKS_OUT.replace("/", ""), "panels": [{"analysis": "classes"}]}
+        view = dashboards.create(session, DashboardSpec.model_validate(spec), now=rows.NOW)
+        return {
+            "job": job.id,
+            "run": run.id,
+            "other": other.id,
+            "sample": sample,
+            "dataset": dataset.name,
+            "view": view.id,
+        }
 
 
 @pytest.mark.parametrize(
@@ -49,6 +61,12 @@ def hostile(client: TestClient, database: Database) -> dict[str, Any]:
         "/analyses/classes?run={run}",
         f"/analyses/classes?run={{run}}&sort={BREAKS_OUT}",
         f"/analyses/{BREAKS_OUT}",
+        "/compare",
+        f"/compare?dataset={BREAKS_OUT}&model={SCRIPT}&run={{run}}&run={{other}}",
+        "/cases?run={run}&against={other}",
+        "/dashboards",
+        "/dashboards/{view}",
+        f"/dashboards/{BREAKS_OUT}",
         "/datasets",
         "/datasets/{dataset}",
         f"/datasets/{SCRIPT}",

@@ -9,7 +9,16 @@ from io import BytesIO
 import pytest
 
 import gerbench
-from gerbench import aio, async_resources, async_webhooks, client, peer, resources, webhooks
+from gerbench import (
+    aio,
+    async_resources,
+    async_webhooks,
+    client,
+    dashboards,
+    peer,
+    resources,
+    webhooks,
+)
 from gerbench.peer import Json
 from gerbench.typed import frame, submission
 from tests.gerbench.cli import bodies
@@ -142,6 +151,7 @@ PAIRS = [
     (resources.Datasets, async_resources.AsyncDatasets),
     (resources.Models, async_resources.AsyncModels),
     (webhooks.Webhooks, async_webhooks.AsyncWebhooks),
+    (dashboards.Dashboards, dashboards.AsyncDashboards),
 ]
 
 
@@ -182,7 +192,7 @@ def test_the_json_client_loads_no_types() -> None:
 
 
 def test_the_typed_clients_load_no_server() -> None:
-    code = "import gerbench.resources, gerbench.async_resources, gerbench.async_webhooks"
+    code = "import gerbench.resources, gerbench.async_resources, gerbench.async_webhooks, gerbench.dashboards"
 
     assert not loaded(code) & {"sqlalchemy", "fastapi", "celery", "cv2", "pandas", "polars"}
 
