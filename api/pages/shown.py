@@ -132,6 +132,13 @@ def query(parts: Mapping[str, Any], **changed: Any) -> str:
     return f"?{urlencode(pairs)}" if pairs else ""
 
 
+def said(value: Any) -> str:
+    """Return a JSON value as people say it."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return ", ".join(map(said, value)) if isinstance(value, list) else str(value)
+
+
 def segment(text: Any) -> str:
     """Return a text as one step of a path."""
     return quote(str(text), safe="@")
@@ -152,6 +159,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "condition": condition,
     "curl": curl,
     "query": query,
+    "said": said,
     "segment": segment,
     "shell": shlex.quote,
     "sign": lambda status: SIGNS[str(status)],
