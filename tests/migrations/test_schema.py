@@ -33,9 +33,11 @@ def described(url: str) -> dict[str, Any]:
 
 def execute(url: str, statement: str) -> None:
     database = Database.at(url)
-    with database.write.begin() as session:
-        session.execute(text(statement))
-    database.close()
+    try:
+        with database.write.begin() as session:
+            session.execute(text(statement))
+    finally:
+        database.close()
 
 
 def test_migrated_database_is_the_one_that_the_tables_describe(
