@@ -21,6 +21,7 @@ from api.pages import assets, inputs, signing_in
 from api.pages import cases as case_pages
 from api.pages import jobs as job_pages
 from api.pages import runs as run_pages
+from api.requestlog import RequestLog
 from api.routes import (
     analyses,
     attempts,
@@ -116,6 +117,7 @@ def create_app(
     app.state.scrape = Scrape()
     app.add_middleware(Guard)
     app.add_middleware(Etags)
+    app.add_middleware(RequestLog)
     errors.install(app)
     openapi.install(app)
     for router in (*OPEN, SCRAPED):
@@ -146,7 +148,7 @@ def _name(route: APIRoute) -> str:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    logs.configure()
+    logs.configure(settings)
     database, feeds = Database.at(settings.database), Feeds()
     clients = ProviderClients(settings.private_networks)
     try:

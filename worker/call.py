@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from core.attempts import Heard, Opened, OpenedOrNot, Opening
 from core.db import utc_now
 from core.errors import InvalidMedia, MissingCredential
@@ -20,6 +22,8 @@ from core.spending import REST
 from core.vocabulary import Result
 from worker.judging import settlement
 from worker.turnstile import GivenBack, Turnstile
+
+log = structlog.get_logger()
 
 MEGABYTE = 1_000_000
 
@@ -95,6 +99,15 @@ class Call:
             secret=secret,
         )
         reading = adapter.read(exchange, now=utc_now())
+        log.debug(
+            "attempt",
+            attempt=opened.id,
+            number=opened.number,
+            credential=grant.credential,
+            result=reading.result,
+            status=exchange.status,
+            latency_s=round(exchange.latency_s, 3),
+        )
         try:
             await turnstile.leave(grant, self.request.id, exchange, reading)
         finally:

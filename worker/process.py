@@ -38,6 +38,7 @@ class WorkerProcess:
         """Begin to take work, and say so."""
         self.engine.begin(beat(self.engine))
         self._thread.start()
+        log.info("worker started", worker=self.engine.owner)
 
     def wake(self) -> None:
         """Look at the queue now instead of at the next tick."""
@@ -56,6 +57,7 @@ class WorkerProcess:
         self.engine.wind_down()
         controller.join()
         self.engine.close()
+        log.info("worker stopped", worker=self.engine.owner)
 
     def _made_controller(self) -> Any:
         """Return a Celery worker that works with this process's engine."""

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Body, Header, Query, Request, Response, status
 
 from api.deps import DatabaseDep, NudgeDep, PageDep, PatienceDep
@@ -22,6 +23,8 @@ from core.rules.states import Status
 from core.rules.submissions import Submission
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+log = structlog.get_logger(__name__)
 
 IdempotencyKey = Annotated[
     str | None,
@@ -52,6 +55,7 @@ def create_job(
         about = {"dataset": body.dataset, "models": list(body.models)}
         if job.created_at == now:
             trail.note(session, "create_job", job.id, about, now=now)
+    log.info("job submitted", job=job.id, dataset=body.dataset)
     nudge()
     response.headers["Location"] = request.app.url_path_for("get_job", job_id=job.id)
     return _shown(database, job.id, patience)

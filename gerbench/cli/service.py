@@ -1,6 +1,5 @@
 """The commands that run processes: `up`, `worker` and `beat`."""
 
-import logging
 import signal
 import threading
 from collections.abc import Callable
@@ -43,7 +42,7 @@ def up(
 ) -> None:
     """Run the service: the API and, unless --no-worker, the worker and its clock."""
     settings = settings_with(data)
-    _log()
+    _log(settings)
     service = Service(settings, host=host, port=port, worker=worker)
     try:
         service.start()
@@ -70,8 +69,9 @@ def _offer_sign_in(service: Service) -> None:
 
 def worker(data: Data = None) -> None:
     """Work on jobs: any number of these may run, on any number of machines."""
-    _log()
-    process = WorkerProcess(_shared(data))
+    settings = _shared(data)
+    _log(settings)
+    process = WorkerProcess(settings)
     process.start()
     console.print("worker is ready")
     try:
@@ -82,8 +82,9 @@ def worker(data: Data = None) -> None:
 
 def beat(data: Data = None) -> None:
     """Send the tick that keeps the queue moving; one is enough, two do no harm."""
-    _log()
-    process = BeatProcess(_shared(data))
+    settings = _shared(data)
+    _log(settings)
+    process = BeatProcess(settings)
     process.start()
     console.print("beat is ready")
     try:
@@ -121,7 +122,7 @@ def wait_for_signal(alive: Callable[[], bool]) -> None:
             raise Died("a part of this process has died, as its log says; start it again")
 
 
-def _log() -> None:
-    """Send warnings and worse to standard error, whoever has them."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
-    logs.configure()
+def _log(settings: Settings) -> None:
+    """Send what is logged to standard error, whoever has it."""
+    logs.configure(settings)
+    logs.configure_packages(settings)
