@@ -21,6 +21,7 @@ from core.tables import Team
 from core.tables.teams import DEFAULT_ID
 
 JOB = uuid4()
+SECRET = "sk-a-local"
 
 FULL = Path("/dev/full")
 
@@ -56,7 +57,7 @@ def told(capsys: pytest.CaptureFixture[str], **given: Any) -> list[str]:
             log.debug("looked")
             log.info("planned", samples=3)
             try:
-                _fail("-".join(("sk", "a", "local")))
+                _fail(SECRET)
             except ValueError:
                 log.exception("failed")
     finally:
@@ -78,7 +79,7 @@ def test_as_json_a_line_is_an_object_with_the_ids_of_the_work_it_is_of(
         "timestamp": ANY,
     }  # fmt: skip
     assert failed["exception"].endswith("ValueError: 10 characters")
-    assert "sk-a-local" not in failed["exception"]
+    assert SECRET not in failed["exception"]
 
 
 @pytest.mark.parametrize(
