@@ -48,11 +48,13 @@ from api.routes import (
 )
 from api.schemas.problem import problems
 from api.scrape import Scrape
+from api.traced import Traced
 from core import __version__, keys, logs, teams
 from core.db import Database, utc_now
 from core.providers.client import ProviderClients
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
+from core.traces import of_process
 from core.vault import Vault
 
 OPEN = (health.router, docs.router, assets.router, signing_in.router)
@@ -117,6 +119,8 @@ def create_app(
     app.state.scrape = Scrape()
     app.add_middleware(Guard)
     app.add_middleware(Etags)
+    if (traces := of_process()).on:
+        app.add_middleware(Traced, traces=traces)
     app.add_middleware(RequestLog)
     errors.install(app)
     openapi.install(app)

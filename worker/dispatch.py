@@ -185,9 +185,14 @@ class Slice:
         """Make a call; a bug in one must not end the others, and its lease brings it back."""
         bind_contextvars(job=call.context.job_id, run=call.request.run_id, request=call.request.id)
         try:
-            await call.make(built)
-        except GivenBack as given:
-            await self._give_back(call, given.wait_s)
+            with self._engine.traces.span(
+                "request", call.named(), parent=call.context.traceparent
+            ) as span:
+                try:
+                    await call.make(built)
+                except GivenBack as given:
+                    span.note({"gerbench.given_back_s": given.wait_s})
+                    await self._give_back(call, given.wait_s)
         except Exception:
             log.exception("call failed")
 

@@ -21,6 +21,7 @@ from core.jobs import JobFilter
 from core.rules.quotes import Quote
 from core.rules.states import Status
 from core.rules.submissions import Submission
+from core.traces import TRACEPARENT
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -51,7 +52,13 @@ def create_job(
     """Store the job and return at once; workers pick it up within seconds."""
     now = utc_now()
     with database.write.begin() as session:
-        job = jobs.submit(session, body, idempotency_key=idempotency_key, now=now)
+        job = jobs.submit(
+            session,
+            body,
+            idempotency_key=idempotency_key,
+            now=now,
+            traceparent=TRACEPARENT.get(),
+        )
         about = {"dataset": body.dataset, "models": list(body.models)}
         if job.created_at == now:
             trail.note(session, "create_job", job.id, about, now=now)
