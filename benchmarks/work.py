@@ -3,6 +3,7 @@
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -91,10 +92,16 @@ class Measured(Protocol):
         """Return the most memory that one process has held so far."""
 
 
-def run(client: Client, processes: Measured, **body: Any) -> Cost:
-    """Run a job to its end; return what it took from its submission to its stored figures."""
+def run(
+    client: Client, processes: Measured, *, told: Callable[[Json], object] = str, **body: Any
+) -> Cost:
+    """Run a job to its end; return what it took from its submission to its stored figures.
+
+    `told` is called with the job once it is submitted.
+    """
     before = processes.cpu_s()
     job = client.post(path("jobs"), body)
+    told(job)
     deadline = time.monotonic() + END_S
     while job["status"] in {"queued", "running"}:
         if time.monotonic() > deadline:

@@ -9,6 +9,7 @@ from alembic import autogenerate, command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, make_url, text
 
 import core.tables  # noqa: F401 - fills Base.metadata
@@ -39,6 +40,14 @@ def head() -> str:
     if revision is None:
         raise StaleSchema("the code has no revision: reinstall gerbench")
     return revision
+
+
+def knows(revision: str) -> bool:
+    """Tell whether this code has a revision: it knows none that is newer than itself."""
+    try:
+        return ScriptDirectory.from_config(config_of()).get_revision(revision) is not None
+    except CommandError:
+        return False
 
 
 def current(url: str) -> str | None:

@@ -34,6 +34,11 @@ class MediaStore:
         )
         self._folder = Path(self._root) if local else None
 
+    @property
+    def folder(self) -> Path | None:
+        """Return the folder that the store is, or None where it is none."""
+        return self._folder
+
     def put(self, data: bytes) -> str:
         """Store a medium and return its digest."""
         digest = hashlib.sha256(data).hexdigest()
@@ -90,6 +95,17 @@ class MediaStore:
     def put_prepared(self, key: str, data: bytes) -> None:
         """Keep prepared bytes under a key of hex digits."""
         self._write(f"prepared/{_place(key)}", len(data), lambda file: _write_all(file, data))
+
+    def remove_prepared(self, key: str) -> None:
+        """Forget what was prepared under a key; it is prepared anew when it is needed."""
+        self._remove(f"prepared/{_place(key)}")
+
+    def _remove(self, place: str) -> None:
+        """Remove a file, if it is there."""
+        try:
+            self._files.rm_file(f"{self._root}/{place}")
+        except FileNotFoundError:
+            return
 
     def _size(self, place: str) -> int | None:
         """Return the bytes of a stored file, or None."""

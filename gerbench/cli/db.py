@@ -1,19 +1,30 @@
-"""`gerbench db`: the schema of the database."""
+"""`gerbench db`: the schema of the database, and its backups."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlalchemy.exc import OperationalError
 
-from core.settings import get_settings
+from core.db import utc_now
+from core.settings import Settings, get_settings
+from gerbench.backups.making import make
+from gerbench.backups.manifest import Manifest
+from gerbench.backups.restoring import restore as restore_backup
+from gerbench.cli.output import print_json, screen
 from migrations import schema
 
-db = typer.Typer(name="db", help="The schema of the database.", no_args_is_help=True)
+db = typer.Typer(name="db", help="The database: schema, backups.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Data folder. Default: GERBENCH_DATA, else ./var.", file_okay=False),
+]
+MB = 10**6
 
 
 @contextmanager
@@ -59,3 +70,88 @@ def current(as_json: Json = False) -> None:
     print(
         json.dumps({"current": revision, "head": schema.head()}) if as_json else revision or "none"
     )
+
+
+@db.command()
+def backup(
+    target: Annotated[
+        Path | None,
+        typer.Argument(help="A new folder. Default: gerbench-backup-TIME in this one."),
+    ] = None,
+    media: Annotated[
+        bool, typer.Option("--media", help="Take the media along, from wherever they are.")
+    ] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Copy the database as it is now, while the service works or not.
+
+    The service's own keys are not in it: neither secret.key or GERBENCH_SECRET_KEY nor admin.key.
+    """
+    now = utc_now()
+    target = target or Path(f"gerbench-backup-{now:%Y%m%dT%H%M%SZ}")
+    settings = _settings(data)
+    with _reaching():
+        made = make(settings, target, media=media, now=now)
+    if as_json:
+        print_json({"path": str(target), **made.model_dump(mode="json")})
+        return
+    _tell(f"backed up to {target}", made)
+    if made.media is None:
+        _say(f"media: not in it; they are in {settings.media} (--media takes them along)")
+    if made.sealed:
+        _say(
+            f"keys: not in it; {made.sealed} models keep secrets that only GERBENCH_SECRET_KEY, or"
+            " secret.key in the data folder, opens: keep a copy of it elsewhere"
+        )
+
+
+@db.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder that `gerbench db backup` made.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let it take the place of what is there.")
+    ] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Put a backup into a new data folder, or an empty database; with the media if it has them.
+
+    Jobs that were under way go on there once the service runs: let not two installations do so.
+    """
+    settings = _settings(data)
+    with _reaching():
+        found = restore_backup(settings, source, replace=replace)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    _tell(f"restored from {source}", found)
+    if found.revision != schema.head():
+        _say(f"next: `gerbench db upgrade` to revision {schema.head()}; `gerbench up` does it too")
+    if found.media is None:
+        _say(f"media: they were not in it; have them in {settings.media}")
+    if found.sealed:
+        _say(
+            f"keys: {found.sealed} models keep secrets; put the old secret.key into the data"
+            " folder, or set GERBENCH_SECRET_KEY as it was, else send these secrets anew"
+        )
+
+
+def _settings(data: Path | None) -> Settings:
+    return get_settings() if data is None else Settings(data=data)
+
+
+def _tell(what: str, about: Manifest) -> None:
+    """Say what is in a backup."""
+    count = sum(about.rows.values())
+    rows = "1 row" if count == 1 else f"{count:,} rows"
+    media = "" if about.media is None else f", {about.media.files:,} media"
+    size = about.size + (about.media.size if about.media else 0)
+    _say(
+        f"{what}: {about.kind}, revision {about.revision}, {rows} in {len(about.rows)}"
+        f" tables{media}, {size / MB:,.1f} MB"
+    )
+
+
+def _say(line: str) -> None:
+    screen().print(line, soft_wrap=True)

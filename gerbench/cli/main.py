@@ -32,7 +32,8 @@ class Gerbench(Front):
         Deferred("beat", "gerbench.cli.service", "Keep the queue moving."),
         Deferred("endpoint", "gerbench.cli.endpoint", "Serve the local endpoint."),
         Deferred("draw", "gerbench.cli.draw", "Draw datasets to try things out on."),
-        Deferred("db", "gerbench.cli.db", "The schema of the database."),
+        Deferred("db", "gerbench.cli.db", "The database: schema, backups."),
+        Deferred("doctor", "gerbench.cli.doctor", "Look at an installation; say what to do."),
     )
 
 

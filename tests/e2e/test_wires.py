@@ -1,12 +1,15 @@
 """A small job over each wire, at a provider that refuses an image, fails and limits."""
 
 from collections import Counter
-from pathlib import Path
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from gerbench.client import Json
 from gerbench.endpoint import EndpointOptions, LocalEndpoint, rank
+from gerbench.endpoint.log import Entry
 from gerbench.faces import draw_faces
 from tests.e2e import jobs
 from tests.e2e.processes import up
@@ -14,6 +17,7 @@ from tests.e2e.processes import up
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 KEY = "sk-e2e-0123456789"
+ENV = "KEY_OF_THE_ENDPOINT"
 SHARE = 0.25
 """Of the requests fail: few enough that none of a dozen fails six times in a row."""
 MODELS: dict[str, dict[str, Any]] = {
@@ -29,13 +33,33 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("wire", list(MODELS))
-def test_every_sample_ends_as_it_should_over_each_wire(
-    wire: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KEY_OF_THE_ENDPOINT", KEY)
-    draw_faces(tmp_path / "faces", 4)
-    forbidden = jobs.sha256(next((tmp_path / "faces" / "anger").iterdir()).read_bytes())
+@dataclass(frozen=True)
+class Done:
+    """A job over one wire, and what its endpoint saw."""
+
+    job: Json
+    predictions: list[Json]
+    attempts: list[Json]
+    log: list[Entry]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The jobs over every wire, which ran beside each other in one service."""
+
+    faces: dict[str, bytes]
+    """Pictures by their names."""
+    forbidden: str
+    """The name of the one that every endpoint refuses."""
+    done: dict[str, Done]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    folder = tmp_path_factory.mktemp("wires")
+    draw_faces(folder / "faces", 4)
+    faces = {jobs.sha256(f.read_bytes()): f.read_bytes() for f in (folder / "faces").glob("*/*")}
+    forbidden = min(faces)
     options = EndpointOptions(
         api_key=(KEY,),
         refuse_image=(forbidden,),
@@ -44,34 +68,46 @@ def test_every_sample_ends_as_it_should_over_each_wire(
         latency_ms=150,
         seed=3,
     )
-    with LocalEndpoint(options) as endpoint, up(tmp_path / "data") as service:
+    with ExitStack() as stack:
+        service = stack.enter_context(up(folder / "data", environment={ENV: KEY}))
         client = service.client
-        jobs.import_folder(client, tmp_path / "faces")
-        spec = {**MODELS[wire], "credentials": [{"env": "KEY_OF_THE_ENDPOINT"}]}
-        spec["base_url"] = spec["base_url"].format(root=endpoint.root)
-        jobs.name_model(client, limits={"concurrency": 3}, **spec)
-        job = jobs.ended(client, jobs.submit(client, batch_size=4), seconds=200)
-        predictions = jobs.rows(client, job, "predictions")
-        attempts = jobs.rows(client, job, "attempts")
-        images = jobs.images_of(client)
-        log = endpoint.log
+        jobs.import_folder(client, folder / "faces")
+        endpoints = {wire: stack.enter_context(LocalEndpoint(options)) for wire in MODELS}
+        under_way = {}
+        for wire, model in MODELS.items():
+            spec = {**model, "credentials": [{"env": ENV}]}
+            spec["base_url"] = spec["base_url"].format(root=endpoints[wire].root)
+            jobs.name_model(client, name=wire, limits={"concurrency": 3}, **spec)
+            under_way[wire] = jobs.submit(client, model=wire, batch_size=4)
+        done = {}
+        for wire, job in under_way.items():
+            ended = jobs.ended(client, job, seconds=200)
+            predictions, attempts = (
+                jobs.rows(client, ended, kind) for kind in ("predictions", "attempts")
+            )
+            done[wire] = Done(ended, predictions, attempts, endpoints[wire].log)
+        names = {name: faces[ref.digest] for name, ref in jobs.images_of(client).items()}
+    refused = next(name for name, face in names.items() if jobs.sha256(face) == forbidden)
+    return Lab(names, refused, done)
 
-    assert job["status"] == "completed", job["reason"]
-    assert {entry.wire for entry in log} == {wire}
-    came_to = Counter(entry.result for entry in log)
+
+@pytest.mark.parametrize("wire", list(MODELS))
+def test_every_sample_ends_as_it_should_over_each_wire(lab: Lab, wire: str) -> None:
+    done = lab.done[wire]
+    assert done.job["status"] == "completed", done.job["reason"]
+    assert {entry.wire for entry in done.log} == {wire}
+    came_to = Counter(entry.result for entry in done.log)
     assert came_to["refused"] > 0
     assert came_to["rate_limited"] > 0
     assert sum(came_to[fault] for fault in ("500", "502", "503", "reset")) > 0
-    refused = {p["sample"]["name"] for p in predictions if p["outcome"] == "refused"}
-    assert refused == {name for name, ref in images.items() if ref.digest == forbidden}
-    faces = {jobs.sha256(f.read_bytes()): f for f in (tmp_path / "faces").glob("*/*.jpg")}
-    for prediction in predictions:
+    refused = {p["sample"]["name"] for p in done.predictions if p["outcome"] == "refused"}
+    assert refused == {lab.forbidden}
+    for prediction in done.predictions:
         name = prediction["sample"]["name"]
         if name not in refused:
-            face = faces[images[name].digest].read_bytes()
-            assert prediction["ranked"] == rank(face, jobs.LABELS)
-    assert len(attempts) == len(log)
-    billed = [entry for entry in log if entry.billed]
+            assert prediction["ranked"] == rank(lab.faces[name], jobs.LABELS)
+    assert len(done.attempts) == len(done.log)
+    billed = [entry for entry in done.log if entry.billed]
     for count in ("prompt_tokens", "completion_tokens"):
-        assert job["cost"][count] == sum(getattr(entry, count) for entry in billed)
-    assert KEY not in str(attempts)
+        assert done.job["cost"][count] == sum(getattr(entry, count) for entry in billed)
+    assert KEY not in str(done.attempts)

@@ -65,3 +65,21 @@ def test_database_that_does_not_answer_is_told_in_a_line(
     assert result.exit_code == 1
     assert "the database does not answer" in result.stderr
     assert "hunter2" not in result.output
+
+
+def test_a_backup_and_its_way_back_say_what_they_did_and_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.invoke(app, ["db", "upgrade"])
+    monkeypatch.chdir(tmp_path)
+
+    made = run.invoke(app, ["db", "backup", "--json"])
+    path = json.loads(made.stdout)["path"]
+    again = run.invoke(app, ["db", "restore", path])
+    other = run.invoke(app, ["db", "restore", path, "--data", str(tmp_path / "other")])
+
+    assert path.startswith("gerbench-backup-2")
+    assert (made.exit_code, again.exit_code, other.exit_code) == (0, 1, 0)
+    assert "--replace" in again.stderr
+    assert other.stdout.startswith(f"restored from {path}: sqlite, revision {schema.head()}, 1 row")
+    assert f"media: they were not in it; have them in file://{tmp_path}/other/media" in other.stdout
