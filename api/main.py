@@ -152,7 +152,7 @@ def _name(route: APIRoute) -> str:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    logs.configure(settings)
+    logs.configure(form=settings.logs_as, level=settings.logs_from)
     database, feeds = Database.at(settings.database), Feeds()
     clients = ProviderClients(settings.private_networks)
     try:

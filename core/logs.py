@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 import structlog
 
-from core.settings import LogLevel, Settings
+from core.settings import LogFormat, LogLevel
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
@@ -43,17 +43,17 @@ class Lenient:
             self._stream.flush()
 
 
-def configure(settings: Settings) -> None:
+def configure(*, form: LogFormat = "console", level: LogLevel = "warning") -> None:
     """Set up structlog; its own default prints the locals of a traceback, secrets among them."""
     structlog.configure(
-        processors=[*_common(), *_rendering(settings)],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[settings.logs_from]),
+        processors=[*_common(), *_rendering(form)],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(file=_standard_error()),
         cache_logger_on_first_use=False,
     )
 
 
-def configure_packages(settings: Settings) -> None:
+def configure_packages(form: LogFormat) -> None:
     """Have the packages that this process uses log their warnings and worse in the same form.
 
     Never less: what they say of every request holds its address, and a link that signs in is one.
@@ -64,7 +64,7 @@ def configure_packages(settings: Settings) -> None:
             foreign_pre_chain=[*_common(), structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_rendering(settings),
+                *_rendering(form),
             ],
         )
     )
@@ -86,9 +86,9 @@ def _with_plain_ids(_: Any, __: str, line: "EventDict") -> "EventDict":
     return {name: str(value) if isinstance(value, UUID) else value for name, value in line.items()}
 
 
-def _rendering(settings: Settings) -> "list[Processor]":
+def _rendering(form: LogFormat) -> "list[Processor]":
     """Return what makes a line of it: JSON for programs, or words for people."""
-    if settings.logs_as == "json":
+    if form == "json":
         return [
             structlog.processors.format_exc_info,
             structlog.processors.EventRenamer("message"),

@@ -124,5 +124,5 @@ def wait_for_signal(alive: Callable[[], bool]) -> None:
 
 def _log(settings: Settings) -> None:
     """Send what is logged to standard error, whoever has it."""
-    logs.configure(settings)
-    logs.configure_packages(settings)
+    logs.configure(form=settings.logs_as, level=settings.logs_from)
+    logs.configure_packages(settings.logs_as)

@@ -50,7 +50,8 @@ def test_a_log_that_can_be_written_is(tmp_path: Path) -> None:
 def told(capsys: pytest.CaptureFixture[str], **given: Any) -> list[str]:
     """Return the lines that a process with these settings writes of some work that goes wrong."""
     structlog.reset_defaults()
-    logs.configure(Settings(broker_url=None, **given))
+    settings = Settings(broker_url=None, **given)
+    logs.configure(form=settings.logs_as, level=settings.logs_from)
     log = structlog.get_logger()
     try:
         with bound_contextvars(job=JOB, request=7):

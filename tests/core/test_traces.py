@@ -43,7 +43,7 @@ import sys
 import gerbench.service
 from core.traces import of_process
 assert not of_process().on
-heavy = ("opentelemetry.sdk", "opentelemetry.exporter", "google.protobuf", "requests", "core.otel")
+heavy = ("opentelemetry.sdk", "opentelemetry.exporter", "google.protobuf", "core.otel", "redis")
 print([name for name in sys.modules if name.startswith(heavy)])
 """
 
