@@ -8,6 +8,7 @@ from typing import cast
 import structlog
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
@@ -88,6 +89,15 @@ CLOSED = (
 )
 """Under /v1, for holders of a key; beside each route stands who may call it."""
 
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""FastAPI's own would tell addresses, of which one signs in whoever opens it, and exceptions in
+full; `api.traced` tells neither."""
+
 USES_S = 60.0
 """Between writes of when keys were last used."""
 
@@ -112,6 +122,7 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=_name,
         lifespan=_lifespan,
+        telemetry=NO_TELEMETRY,
     )
     app.state.settings = settings or get_settings()
     app.state.nudge = nudge

@@ -12,6 +12,7 @@ from celery import Celery
 
 from core import batches, jobs, leases, runs
 from core.db import AWAY, utc_now, words_of
+from core.traces import Attributes
 from worker.app import ADVANCE, DISPATCH, GATHER, PLAN, STALE_S, TICK
 from worker.batches import advance, gather
 from worker.dispatch import dispatch
@@ -38,7 +39,7 @@ def register(app: Celery, engine: Engine) -> None:
         with engine.database.read() as session:
             run = runs.get(session, UUID(run_id))
             parent = jobs.get(session, jobs.owner(run)).traceparent
-        about = {
+        about: Attributes = {
             "gerbench.job": str(run.job_id), "gerbench.run": run_id, "gerbench.samples": run.samples
         }  # fmt: skip
         with engine.traces.span("plan", about, parent=parent):

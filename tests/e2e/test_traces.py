@@ -117,15 +117,15 @@ def test_a_jobs_spans_are_one_trace_and_the_provider_is_not_told(tmp_path: Path)
     spans = [span for body in exports for span in spans_of(body) if span["trace"] == TRACE]
     by_name = {name: [s for s in spans if s["name"] == name] for name in {s["name"] for s in spans}}
     assert by_name.keys() == {"POST /v1/jobs", "plan", "request", "chat fer"}
-    ((post,), (plan,)) = by_name["POST /v1/jobs"], by_name["plan"]
+    (post,) = by_name["POST /v1/jobs"]
     requests = {span["id"]: span for span in by_name["request"]}
 
     assert {span["service"] for span in spans} == {"lab"}
     assert post["parent"] == CALLER
     assert post["about"]["http.response.status_code"] == 202
     assert post["about"]["gerbench.request_id"] == submitted.headers["X-Request-ID"]
-    assert plan["parent"] == post["id"]
-    assert plan["about"]["gerbench.run"] == run
+    for plan in by_name["plan"]:  # a wake-up may come twice; one of them plans
+        assert (plan["parent"], plan["about"]["gerbench.run"]) == (post["id"], run)
     assert {span["parent"] for span in requests.values()} == {post["id"]}
     assert {span["about"]["gerbench.job"] for span in requests.values()} == {job["id"]}
     assert len(by_name["chat fer"]) == len(attempts)
