@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         None, min_length=16, description="The admin's API key; unset: made in `data`/admin.key"
     )
 
+    celery_events: bool = Field(
+        default=False, description="Whether workers tell Celery's events, for Flower"
+    )
     log_format: LogFormat | None = Field(
         None, description="Of lines of the log; unset: json in distributed mode, else console"
     )

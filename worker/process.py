@@ -1,5 +1,7 @@
 """A worker as one object: started, and stopped within seconds."""
 
+import os
+import socket
 import threading
 from typing import Any
 
@@ -69,7 +71,9 @@ class WorkerProcess:
             concurrency=THREADS,
             without_gossip=True,
             without_mingle=True,
-            without_heartbeat=True,
+            without_heartbeat=not self._settings.celery_events,
+            # Several on one machine are told apart by it.
+            hostname=f"gerbench-{os.getpid()}@{socket.gethostname()}",
         )
 
     def _serve(self) -> None:
