@@ -79,7 +79,7 @@ def test_celerys_events_are_told_to_who_asked_for_them(tmp_path: Path) -> None:
     seen: list[tuple[str, str]] = []
     broker = Broker(tmp_path)
     shared = {"database_url": f"sqlite:///{tmp_path / 'shared.db'}", "broker_url": broker.url}
-    app = create_celery(Settings(data=tmp_path, media_url=None, celery_events=True, **shared))
+    app = create_celery(Settings.model_validate({**shared, "celery_events": True}))
     schema.upgrade(shared["database_url"])
     environment = {f"GERBENCH_{name.upper()}": value for name, value in shared.items()}
     environment |= {"GERBENCH_CELERY_EVENTS": "true", "GERBENCH_DATA": str(tmp_path)}
