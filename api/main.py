@@ -49,6 +49,7 @@ from api.routes import (
 )
 from api.schemas.problem import problems
 from api.scrape import Scrape
+from api.shields import Shields
 from api.traced import Traced
 from core import __version__, keys, logs, teams
 from core.db import Database, utc_now
@@ -130,6 +131,7 @@ def create_app(
     app.state.scrape = Scrape()
     app.add_middleware(Guard)
     app.add_middleware(Etags)
+    app.add_middleware(Shields)
     if (traces := of_process()).on:
         app.add_middleware(Traced, traces=traces)
     app.add_middleware(RequestLog)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import structlog
 from fastapi.testclient import TestClient
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,6 +15,12 @@ from structlog.testing import capture_logs
 from api.requestlog import HEADER, RequestLog
 
 ID = "5a0bd245-c42e-44af-9a81-850dfc4f4a33"
+
+
+@pytest.fixture(autouse=True)
+def everything_is_told() -> None:
+    """Forget how much an application that another test has run in this process logs."""
+    structlog.reset_defaults()
 
 
 async def answer(request: Request) -> Response:
