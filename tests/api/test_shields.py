@@ -25,7 +25,7 @@ CHANGING = [
     ]
     if method != "GET"
 ]
-OF_OTHERS = (
+OF_OTHERS: tuple[dict[str, str], ...] = (
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site", "Origin": "http://testserver"},
     {"Origin": "http://evil.example"},
