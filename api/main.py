@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from api import errors, openapi, rules
+from api.crowds import Crowds
 from api.etags import Etags
 from api.feeds import Feeds
 from api.guard import Guard
@@ -129,6 +130,7 @@ def create_app(
     app.state.nudge = nudge
     app.state.vault = Vault.of(app.state.settings)
     app.state.scrape = Scrape()
+    app.add_middleware(Crowds)
     app.add_middleware(Guard)
     app.add_middleware(Etags)
     app.add_middleware(Shields)
