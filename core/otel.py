@@ -1,5 +1,6 @@
 """Traces by OpenTelemetry, over OTLP and HTTP; imported where a collector is named (0.4 s)."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,9 @@ from structlog.contextvars import bound_contextvars
 
 from core import __version__
 from core.traces import TRACEPARENT, Attributes, Kind
+
+LAST_WORD_S = 2.0
+"""How long a stop waits until the collector has been told of the last spans."""
 
 KINDS: dict[Kind, SpanKind] = {
     "internal": SpanKind.INTERNAL,
@@ -55,9 +59,15 @@ class OtelTraces:
     on = True
 
     def __init__(self) -> None:
-        self._provider = TracerProvider(resource=_resource())
+        self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer: Tracer = self._provider.get_tracer("gerbench", __version__)
+
+    def close(self) -> None:
+        """Tell of the last spans, if the collector takes them soon; it may be gone for good."""
+        last = threading.Thread(target=self._provider.shutdown, name="traces-end", daemon=True)
+        last.start()
+        last.join(LAST_WORD_S)
 
     @contextmanager
     def span(

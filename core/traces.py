@@ -52,6 +52,9 @@ class Traces(Protocol):
         What raises in it ends it, and no word of that is told: it may quote what was sent.
         """
 
+    def close(self) -> None:
+        """End: tell of what is left, for at most two seconds."""
+
 
 class NoSpan:
     """A span of which nobody is told; one does for all."""
@@ -91,6 +94,9 @@ class NoTraces:
     ) -> NoSpan:
         """Return what costs nothing."""
         return self._span
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 def wanted(environment: Mapping[str, str]) -> bool:

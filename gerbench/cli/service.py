@@ -11,6 +11,7 @@ import typer
 from core import logs
 from core.errors import DomainError, InvalidInput, Unauthorized
 from core.settings import Settings
+from core.traces import of_process
 from gerbench.cli.output import screen
 from gerbench.service import Service
 from worker.process import BeatProcess, WorkerProcess
@@ -53,6 +54,7 @@ def up(
         wait_for_signal(service.alive)
     finally:
         service.stop()
+        of_process().close()
     console.print("stopped")
 
 
@@ -78,6 +80,7 @@ def worker(data: Data = None) -> None:
         wait_for_signal(process.alive)
     finally:
         process.stop()
+        of_process().close()
 
 
 def beat(data: Data = None) -> None:
