@@ -19,10 +19,11 @@ from api.feeds import Feeds
 from api.guard import Guard
 from api.keyring import Keyring
 from api.pages import analyses as analysis_pages
-from api.pages import assets, inputs, signing_in
+from api.pages import assets, inputs, signing_in, wordings
 from api.pages import cases as case_pages
 from api.pages import jobs as job_pages
 from api.pages import runs as run_pages
+from api.pages import team as team_pages
 from api.requestlog import RequestLog
 from api.routes import (
     analyses,
@@ -67,6 +68,8 @@ PAGES = (
     case_pages.router,
     analysis_pages.router,
     inputs.router,
+    wordings.router,
+    team_pages.router,
 )
 """For people who are signed in; beside each page stands who may open it."""
 SCRAPED = scrape.router

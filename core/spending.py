@@ -1,8 +1,8 @@
-"""Spending: what jobs and teams have spent, and calls held to what they may.
+"""Spending: what jobs, teams and models have spent, and calls held to what they may.
 
 Whoever changes an attempt books it here, in the same transaction, so that the sums are always
-those of the rows. The sums are locked last and in one order, jobs before teams, so that nobody
-waits in a circle.
+those of the rows. The sums are locked last and in one order, jobs before teams before models, so
+that nobody waits in a circle.
 """
 
 from collections import defaultdict
@@ -29,6 +29,7 @@ PAYERS = (
     select(
         RUNS.c.id,
         RUNS.c.job_id,
+        RUNS.c.model_id,
         TEAMS.c.id,
         TEAMS.c.name,
         JOBS.c.budget_nano,
@@ -59,6 +60,14 @@ ON CONFLICT (team_id, month) DO UPDATE SET
     reserved_nano = team_spend.reserved_nano + excluded.reserved_nano,
     attempts = team_spend.attempts + excluded.attempts
 """
+ADD_TO_MODEL_SQL = """
+INSERT INTO model_spend (model_id, month, spent_nano, reserved_nano, attempts)
+VALUES (:model_id, :month, :spent_nano, :reserved_nano, :attempts)
+ON CONFLICT (model_id, month) DO UPDATE SET
+    spent_nano = model_spend.spent_nano + excluded.spent_nano,
+    reserved_nano = model_spend.reserved_nano + excluded.reserved_nano,
+    attempts = model_spend.attempts + excluded.attempts
+"""
 """SQLAlchemy's own insert has no ON CONFLICT, and both dialects write it the same."""
 TELLING = f"RETURNING {', '.join(SUMS)}"
 
@@ -73,6 +82,7 @@ def _typed(sql: str, **keys: TypeEngine[Any]) -> TextClause:
 
 ADD_TO_JOB = _typed(ADD_TO_JOB_SQL, job_id=Uuid())
 ADD_TO_TEAM = _typed(ADD_TO_TEAM_SQL, team_id=Uuid(), month=Date())
+ADD_TO_MODEL = _typed(ADD_TO_MODEL_SQL, model_id=Uuid(), month=Date())
 HOLD_JOB = _typed(ADD_TO_JOB_SQL + TELLING, job_id=Uuid())
 HOLD_TEAM = _typed(ADD_TO_TEAM_SQL + TELLING, team_id=Uuid(), month=Date())
 """With nothing to add these hold a row until the commit, and tell what is in it."""
@@ -86,6 +96,7 @@ class Payer(NamedTuple):
     """Who pays for the calls of a run, and what they may spend."""
 
     job_id: UUID
+    model_id: UUID
     team_id: UUID
     team: str
     budget: Budget
@@ -121,6 +132,7 @@ class Books:
         self._payers: dict[UUID, Payer] = {}
         self._jobs: defaultdict[UUID, Tally] = defaultdict(Tally)
         self._teams: defaultdict[tuple[UUID, date], Tally] = defaultdict(Tally)
+        self._models: defaultdict[tuple[UUID, date], Tally] = defaultdict(Tally)
         self._held_jobs: dict[UUID, Tally] = {}
         self._held_teams: dict[tuple[UUID, date], Tally] = {}
 
@@ -140,16 +152,18 @@ class Books:
         """Look up who pays for the calls of some runs."""
         if new := set(run_ids) - self._payers.keys():
             rows = self._session.connection().execute(PAYERS, {"ids": list(new)})
-            for run, job, team, name, *bounds in rows:
-                self._payers[run] = Payer(job, team, name, Budget(*bounds[:2]), Budget(*bounds[2:]))
+            for run, job, model, team, name, *bounds in rows:
+                own, monthly = Budget(*bounds[:2]), Budget(*bounds[2:])
+                self._payers[run] = Payer(job, model, team, name, own, monthly)
 
     def add(
         self, run_id: UUID, sent_at: datetime, *, spent: int = 0, reserved: int = 0, sent: int = 0
     ) -> None:
         """Add to what the payers of a run have spent; in the month that the attempt was sent in."""
-        payer = self._payers[run_id]
+        payer, month = self._payers[run_id], month_of(sent_at)
         self._jobs[payer.job_id].add(spent, reserved, sent)
-        self._teams[payer.team_id, month_of(sent_at)].add(spent, reserved, sent)
+        self._teams[payer.team_id, month].add(spent, reserved, sent)
+        self._models[payer.model_id, month].add(spent, reserved, sent)
 
     def admit(self, asks: Sequence[Ask]) -> list[OverBudget | None]:
         """Add calls that are about to be sent, one after the other, as far as they fit.
@@ -210,3 +224,8 @@ class Books:
             for (team, month), tally in sorted(self._teams.items(), key=itemgetter(0))
         ]:
             connection.execute(ADD_TO_TEAM, teams)
+        if models := [
+            {"model_id": model, "month": month, **tally.columns}
+            for (model, month), tally in sorted(self._models.items(), key=itemgetter(0))
+        ]:
+            connection.execute(ADD_TO_MODEL, models)

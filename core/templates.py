@@ -1,14 +1,15 @@
 """Templates: versions are added, found and never changed."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from core import paging
 from core.access import team_of
@@ -94,7 +95,8 @@ def resolve(session: Session, task: Task, modality: Modality, reference: str) ->
         query if version is None else query.where(Template.version == version)
     )
     if template is None:
-        there = [f"{each.name}@{each.version}" for each in session.scalars(mine.order_by(*ORDER))]
+        listed = session.scalars(mine.order_by(*ORDER))
+        there = list(dict.fromkeys(f"{each.name}@{each.version}" for each in listed))
         advice = f"there are {', '.join(there)}" if there else "add one with POST /v1/templates"
         raise NotFound(
             f"there is no template {reference!r} for {task} with {modality}; {advice}",
@@ -103,25 +105,65 @@ def resolve(session: Session, task: Task, modality: Modality, reference: str) ->
     return template
 
 
+def before(session: Session, template: Template) -> Template | None:
+    """Return the version before one, as `resolve` has it; None for the first."""
+    query = select(Template).where(
+        Template.task == template.task,
+        Template.modality == template.modality,
+        Template.name == template.name,
+        Template.version < template.version,
+    )
+    newest_first = (Template.version.desc(), Template.team_id.is_(None))
+    return session.scalar(query.order_by(*newest_first).limit(1))
+
+
+@dataclass(frozen=True)
+class TemplateFilter:
+    """Which versions are asked for; None: any."""
+
+    task: Task | None = None
+    modality: Modality | None = None
+    name: str | None = None
+    """A name, or `name@version`."""
+    newest: bool = False
+    """Only those that a name alone stands for."""
+
+
 def page(
-    session: Session,
-    *,
-    task: Task | None,
-    modality: Modality | None,
-    name: str | None,
-    after: paging.Key | None,
-    limit: int,
+    session: Session, wanted: TemplateFilter, *, after: paging.Key | None, limit: int
 ) -> paging.Slice[Template]:
-    """Return a page of all versions that have the given task, modality and name."""
+    """Return a page of the versions that are asked for. Raises InvalidInput for no reference."""
     query = select(Template)
+    name, version = (None, None) if wanted.name is None else parse_reference(wanted.name)
     for column, value in (
-        (Template.task, task),
-        (Template.modality, modality),
+        (Template.task, wanted.task),
+        (Template.modality, wanted.modality),
         (Template.name, name),
+        (Template.version, version),
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.newest:
+        query = query.where(_is_newest())
     return paging.fetch(session, query, ORDER, after=after, limit=limit)
+
+
+def _is_newest() -> ColumnElement[bool]:
+    """Return the condition that a bare name stands for a version, as `resolve` has it."""
+    other = aliased(Template)
+    return ~exists().where(
+        other.task == Template.task,
+        other.modality == Template.modality,
+        other.name == Template.name,
+        or_(
+            other.version > Template.version,
+            and_(
+                other.version == Template.version,
+                other.team_id.is_not(None),
+                Template.team_id.is_(None),
+            ),
+        ),
+    )
 
 
 def builtin() -> list[Builtin]:

@@ -1,6 +1,7 @@
 """The trail: who did what, written in the transaction that did it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -43,9 +44,29 @@ def note(
     )
 
 
-def page(session: Session, *, after: paging.Key | None, limit: int) -> paging.Slice[AuditEntry]:
+@dataclass(frozen=True)
+class TrailFilter:
+    """Which of what was done is asked for; None: any."""
+
+    key_name: str | None = None
+    """Who did it."""
+    action: str | None = None
+    object: str | None = None
+    """The id or name of what it was done to."""
+
+
+def page(
+    session: Session, wanted: TrailFilter, *, after: paging.Key | None, limit: int
+) -> paging.Slice[AuditEntry]:
     """Return a page of what was done, the latest first."""
     query = select(AuditEntry)
+    for column, value in (
+        (AuditEntry.key_name, wanted.key_name),
+        (AuditEntry.action, wanted.action),
+        (AuditEntry.object, wanted.object),
+    ):
+        if value is not None:
+            query = query.where(column == value)
     return paging.fetch(
         session, query, [AuditEntry.id], after=after, limit=limit, newest_first=True
     )

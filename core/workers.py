@@ -85,6 +85,8 @@ def note_standing(
 def standings(session: Session, model_ids: Collection[UUID]) -> dict[UUID, ModelStanding]:
     """Return how the limits of some models stood when a worker last looked."""
     rows = session.execute(
-        select(Standing.model_id, Standing.body).where(Standing.model_id.in_(model_ids))
+        select(Standing.model_id, Standing.at, Standing.body).where(
+            Standing.model_id.in_(model_ids)
+        )
     )
-    return {model: ModelStanding.model_validate(body) for model, body in rows}
+    return {model: ModelStanding.model_validate({**body, "at": at}) for model, at, body in rows}

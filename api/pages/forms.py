@@ -27,6 +27,8 @@ class Fields:
     sample_limit: str
     seed: str
     priority: str
+    budget_usd: str
+    budget_requests: str
     dispatch: str
     tags: str
 
@@ -47,6 +49,8 @@ class Fields:
             "sample_limit": self.sample_limit,
             "seed": self.seed,
             "priority": self.priority,
+            "budget_usd": self.budget_usd,
+            "budget_requests": self.budget_requests,
             "dispatch": self.dispatch,
             "tags": _tags(self.tags),
         }
@@ -55,7 +59,10 @@ class Fields:
 
 def read(query: QueryParams) -> Fields:
     """Return the fields of a query."""
-    words = ("template", "frames", "batch_size", "repeats", "sample_limit", "seed", "priority")
+    words = (
+        *("template", "frames", "batch_size", "repeats", "sample_limit", "seed", "priority"),
+        *("budget_usd", "budget_requests"),
+    )
     return Fields(
         dataset=query.get("dataset", ""),
         models=tuple(query.getlist("models")),

@@ -1,17 +1,21 @@
 """The pages of what runs are made from: datasets with their samples, models with their limits."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
-from api.deps import PageDep
+from api.deps import PageDep, PageRequest
 from api.pages.shell import PageRoute, VisitorDep, shown_to
-from api.routes import datasets, models
+from api.routes import datasets, models, teams
 from api.routes.datasets import Reference
 from api.rules import VIEWER
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 ON_A_PAGE = 60
+MONTHS = 24
+Chosen = Annotated[str, Path(max_length=64)]
 
 
 @router.get("/datasets", dependencies=[VIEWER])
@@ -37,11 +41,18 @@ def show_dataset(who: VisitorDep, part: PageDep, name: Reference) -> Response:
 
 @router.get("/models", dependencies=[VIEWER])
 def show_models(who: VisitorDep, part: PageDep) -> Response:
-    """Show the models in use: their limits, and how these stood when a worker last looked."""
-    found = models.list_models(who.database, part)
+    """Show the models in use: health, the use of their limits, and what they cost."""
+    found = models.list_details(who.database, part)
+    return shown_to(who, "models.html", models=found.items, next_cursor=found.next_cursor)
+
+
+@router.get("/models/{name}", dependencies=[VIEWER])
+def show_model(who: VisitorDep, name: Chosen) -> Response:
+    """Show a model: how its limits stand, what it cost each month, how it is declared."""
+    spend = teams.list_spend(who.database, PageRequest(limit=MONTHS), name)
     return shown_to(
         who,
-        "models.html",
-        models=[models.get_model(each.name, who.database) for each in found.items],
-        next_cursor=found.next_cursor,
+        "model.html",
+        model=models.get_model(name, who.database),
+        months=spend.items,
     )

@@ -13,6 +13,7 @@ from api.pages.shell import PageRoute, Visitor, VisitorDep, see_other, shown_to
 from api.routes import datasets, metrics, models
 from api.routes import jobs as rest
 from api.rules import MEMBER, VIEWER
+from api.schemas.budgets import BudgetChange
 from api.schemas.work import JobOut
 from core import activity
 from core.db import utc_now
@@ -23,6 +24,7 @@ from core.rules.submissions import Submission
 router = APIRouter(prefix="/jobs", include_in_schema=False, route_class=PageRoute)
 
 Word = Annotated[str, Query(max_length=64)]
+Amount = Annotated[str, Form(max_length=64)]
 HOLD = {"pause": rest.pause_job, "cancel": rest.cancel_job}
 GO_ON = {"resume": rest.resume_job, "retry": rest.retry_job}
 CHOICES = 500
@@ -114,6 +116,21 @@ def show_job(who: VisitorDep, patience: PatienceDep, job_id: UUID) -> Response:
         tree=trees.grown(splits),
         moves=moves(job),
     )
+
+
+@router.post("/{job_id}/budget", dependencies=[MEMBER])
+def set_budget(
+    who: VisitorDep, patience: PatienceDep, job_id: UUID, usd: Amount = "", requests: Amount = ""
+) -> Response:
+    """Set what a job may spend; a field left empty is no bound."""
+    try:
+        body = BudgetChange.model_validate(
+            {"budget_usd": usd or None, "budget_requests": requests or None}
+        )
+    except ValidationError as error:
+        raise InvalidInput(forms.told(error)) from error
+    rest.change_job(job_id, body, who.database, patience)
+    return see_other(f"/jobs/{job_id}#budget")
 
 
 @router.post("/{job_id}/{move}", dependencies=[MEMBER])

@@ -1,6 +1,7 @@
 """How values read on a page: percent with two decimals, durations in words, signs for states."""
 
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -152,6 +153,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "curl": curl,
     "query": query,
     "segment": segment,
+    "shell": shlex.quote,
     "sign": lambda status: SIGNS[str(status)],
     "words": words,
 }

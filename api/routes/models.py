@@ -1,12 +1,21 @@
 """Models over REST."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response, status
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import BoundsDep, CallerDep, DatabaseDep, PageDep, ProviderClientsDep, VaultDep
+from api.deps import (
+    BoundsDep,
+    CallerDep,
+    DatabaseDep,
+    PageDep,
+    PageRequest,
+    ProviderClientsDep,
+    VaultDep,
+)
 from api.rules import ADMIN, MEMBER, VIEWER
 from api.schemas.base import Page
 from api.schemas.models import (
@@ -20,10 +29,11 @@ from api.schemas.models import (
 )
 from api.schemas.problem import problems
 from api.schemas.standings import ModelDetail
-from core import canary, models, presets, trail, workers
+from core import canary, models, presets, spent, trail, workers
 from core.admission import admit_address, admit_credentials
 from core.db import Database, utc_now
 from core.models import DeclaredModel
+from core.rules.budgets import month_of
 from core.rules.specs import ModelSpec
 from core.rules.standings import ModelStanding
 from core.tables import Model
@@ -130,6 +140,14 @@ async def check_model(
     return CheckOut.of(name, await canary.check(client, vault, model, now=utc_now()))
 
 
+def list_details(database: Database, page: PageRequest) -> Page[ModelDetail]:
+    """Return models by name, each as it is shown alone; for pages."""
+    with database.read() as session:
+        found = models.page(session, after=page.after, limit=page.limit)
+        details = {detail.name: detail for detail in _all_shown(session, found.rows)}
+    return Page.of(found, lambda model: details[model.name])
+
+
 def _declared(database: Database, name: str) -> DeclaredModel:
     """Return the model in use under a name, as it is declared."""
     with database.read() as session:
@@ -137,7 +155,19 @@ def _declared(database: Database, name: str) -> DeclaredModel:
 
 
 def _shown(session: Session, model: Model) -> ModelDetail:
-    """Return a model with what its provider showed of its limits."""
+    """Return a model with what its provider showed of its limits, and what it cost."""
     session.flush()
-    standing = workers.standings(session, [model.id]).get(model.id, ModelStanding())
-    return ModelDetail.show(model, standing, now=utc_now())
+    return _all_shown(session, [model])[0]
+
+
+def _all_shown(session: Session, found: Sequence[Model]) -> list[ModelDetail]:
+    """Return models as each is shown alone."""
+    now, ids = utc_now(), [model.id for model in found]
+    standings = workers.standings(session, ids)
+    spending = spent.of_models(session, ids, month=month_of(now))
+    return [
+        ModelDetail.show(
+            model, standings.get(model.id, ModelStanding()), spending[model.id], now=now
+        )
+        for model in found
+    ]

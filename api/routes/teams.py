@@ -1,16 +1,20 @@
 """Teams over REST: those who share datasets, models, jobs and runs."""
 
-from fastapi import APIRouter, status
+from typing import Annotated, Any, Literal
 
+from fastapi import APIRouter, Query, Response, status
+
+from api import cursors
 from api.deps import CallerDep, DatabaseDep, PageDep
 from api.rules import ADMIN, OPERATOR, VIEWER
 from api.schemas.access import OwnTeam, TeamCreate, TeamOut
 from api.schemas.base import Page
-from api.schemas.budgets import TeamChange
+from api.schemas.budgets import ModelMonthOut, TeamChange
 from api.schemas.problem import problems
-from core import teams, trail
+from core import spent, teams, trail
 from core.access import Caller
 from core.db import Database, utc_now
+from core.rules.tables import to_csv
 
 router = APIRouter(tags=["access"])
 
@@ -31,6 +35,33 @@ def change_team(body: TeamChange, database: DatabaseDep, caller: CallerDep) -> O
         team = teams.set_budget(session, caller.team_id, body.given())
         trail.note(session, "change_team", team.name, body.given(), now=utc_now())
     return _shown(database, caller)
+
+
+@router.get(
+    "/team/spend",
+    dependencies=[VIEWER],
+    summary="Show what each model cost, by the month",
+    response_model=Page[ModelMonthOut],
+    responses={200: {"content": {"text/csv": {}}}},
+)
+def list_spend(
+    database: DatabaseDep,
+    page: PageDep,
+    model: Annotated[str | None, Query(max_length=64, description="Only of this one")] = None,
+    form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+) -> Any:
+    """Return the months of the team's models, the latest first; those without a call left out.
+
+    As CSV a page is the same page; `X-Next-Cursor` goes on.
+    """
+    with database.read() as session:
+        found = spent.page(session, model=model, after=page.after, limit=page.limit)
+    if form == "json":
+        return Page.of(found, ModelMonthOut.to)
+    answer = Response(to_csv(spent.table(found.rows)), media_type="text/csv; charset=utf-8")
+    if found.next_key is not None:
+        answer.headers["X-Next-Cursor"] = cursors.write(found.next_key)
+    return answer
 
 
 @router.get("/teams", dependencies=[OPERATOR], summary="List the teams")

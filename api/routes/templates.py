@@ -11,6 +11,7 @@ from api.schemas.base import Page
 from api.schemas.problem import problems
 from api.schemas.templates import (
     PREVIEW,
+    DiffOut,
     ModalityQuery,
     PreviewOut,
     TemplateCreate,
@@ -19,6 +20,7 @@ from api.schemas.templates import (
 from core import previews, templates, trail
 from core.db import utc_now
 from core.rules.submissions import PreviewSpec
+from core.templates import TemplateFilter
 from core.vocabulary import Task
 
 router = APIRouter(prefix="/templates", tags=["templates"])
@@ -28,15 +30,23 @@ router = APIRouter(prefix="/templates", tags=["templates"])
 def list_templates(
     database: DatabaseDep,
     page: PageDep,
+    *,
     task: Task | None = None,
     modality: ModalityQuery | None = None,
-    name: Annotated[str | None, Query(max_length=64)] = None,
+    name: Annotated[
+        str | None, Query(max_length=80, description="A name, or `name@version`")
+    ] = None,
+    newest: Annotated[
+        bool, Query(description="Only the versions that a name alone stands for")
+    ] = False,
 ) -> Page[TemplateOut]:
-    """Return every version, by task, modality, name and version."""
+    """Return every version, by task, modality, name and version.
+
+    A name stands for one text in each task and modality; versions count within these.
+    """
+    wanted = TemplateFilter(task, modality, name, newest)
     with database.read() as session:
-        found = templates.page(
-            session, task=task, modality=modality, name=name, after=page.after, limit=page.limit
-        )
+        found = templates.page(session, wanted, after=page.after, limit=page.limit)
     return Page.of(found, TemplateOut.of)
 
 
@@ -100,3 +110,25 @@ def get_template(template_id: UUID, database: DatabaseDep) -> TemplateOut:
     """Return a version; it never changes."""
     with database.read() as session:
         return TemplateOut.of(templates.get(session, template_id))
+
+
+@router.get(
+    "/{template_id}/diff",
+    dependencies=[VIEWER],
+    summary="Show what one version says otherwise than another",
+    responses=problems(404),
+)
+def diff_templates(
+    template_id: UUID,
+    database: DatabaseDep,
+    against: Annotated[
+        UUID | None, Query(description="Another version; the one before it unless given")
+    ] = None,
+) -> DiffOut:
+    """Return the text piece by piece: what stayed, what went, what came."""
+    with database.read() as session:
+        after = templates.get(session, template_id)
+        before = (
+            templates.before(session, after) if against is None else templates.get(session, against)
+        )
+    return DiffOut.of(before, after)

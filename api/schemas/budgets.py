@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.base import Body
 from core.bodies.work import SpendOut
 from core.rules.budgets import MAX_REQUESTS, MAX_USD, Tally
 from core.rules.money import dollars
+from core.spent import MonthOfModel, Spending
 from core.tables import TeamSpend
 
 Usd = Annotated[float, Field(ge=0, le=MAX_USD)]
@@ -45,6 +46,32 @@ class MonthOut(SpendOut):
     def of(cls, spent: TeamSpend) -> Self:
         """Return a month as it is shown."""
         return cls(month=f"{spent.month:%Y-%m}", **spend_of(spent.tally))
+
+
+class ModelMonthOut(MonthOut):
+    """What a model cost in a month."""
+
+    model: str = Field(description="Its name, also where it is in use no more")
+
+    @classmethod
+    def to(cls, spent: MonthOfModel) -> Self:
+        """Return a model's month as it is shown."""
+        return cls(month=f"{spent.month:%Y-%m}", model=spent.model, **spend_of(spent.tally))
+
+
+class ModelSpendOut(BaseModel):
+    """What a model has cost, by stored sums."""
+
+    this_month: MonthOut
+    total: SpendOut = Field(description="Of all months")
+
+    @classmethod
+    def of(cls, spending: Spending) -> Self:
+        """Return a model's spending as it is shown."""
+        return cls(
+            this_month=MonthOut(month=f"{spending.month:%Y-%m}", **spend_of(spending.this_month)),
+            total=SpendOut(**spend_of(spending.total)),
+        )
 
 
 class TeamChange(Body):

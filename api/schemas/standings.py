@@ -5,11 +5,13 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
+from api.schemas.budgets import ModelSpendOut
 from api.schemas.models import ModelOut
 from core.rules.advice import Told, advice
 from core.rules.room import Health
 from core.rules.specs import Limits
 from core.rules.standings import CredentialStanding, ModelStanding, RoomStanding
+from core.spent import Spending
 from core.tables import Model
 
 
@@ -59,15 +61,19 @@ class StandingOut(BaseModel):
 
 
 class ModelDetail(ModelOut):
-    """A model with what its provider showed of its limits."""
+    """A model with what its provider showed of its limits, and what it cost."""
 
+    spend: ModelSpendOut
     standing: list[StandingOut] = Field(
         description="Of each credential, when a worker last looked; empty: none has called it"
     )
+    standing_at: datetime | None = Field(description="When that was; null: never")
     advice: list[str] = Field(description="Where the provider allows more or less than configured")
 
     @classmethod
-    def show(cls, model: Model, standing: ModelStanding, *, now: datetime) -> Self:
+    def show(
+        cls, model: Model, standing: ModelStanding, spending: Spending, *, now: datetime
+    ) -> Self:
         """Return a model as it is shown alone; credentials that it has no more are left out."""
         shown = ModelOut.of(model)
         seen = [one for one in standing.credentials if one.credential in shown.credential_keys]
@@ -82,6 +88,8 @@ class ModelDetail(ModelOut):
         ]
         return cls(
             **dict(shown),
+            spend=ModelSpendOut.of(spending),
             standing=[StandingOut.of(one, shown.limits, now=now) for one in seen],
+            standing_at=standing.at,
             advice=advice(model.name, shown.limits, told),
         )

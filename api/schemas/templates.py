@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from api.schemas.base import Body
 from core.previews import Preview
 from core.rules.specs import Condition, Name
+from core.rules.wording import Change, changes
 from core.tables import Template
 from core.vocabulary import Modality, Task
 
@@ -55,11 +56,53 @@ class TemplateOut(BaseModel):
     version: int
     text: str
     created_at: datetime
+    built_in: bool = Field(
+        description="Everyone's; a team's own one of the same name and number goes before it"
+    )
 
     @classmethod
     def of(cls, template: Template) -> Self:
         """Return a version as it is shown."""
-        return cls.model_validate(template, from_attributes=True)
+        return cls(
+            id=template.id,
+            task=template.task,
+            modality=template.modality,
+            name=template.name,
+            version=template.version,
+            text=template.text,
+            created_at=template.created_at,
+            built_in=template.team_id is None,
+        )
+
+
+class PieceOut(BaseModel):
+    """A piece of text that stayed, went or came."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    change: Change
+    text: str
+
+
+class DiffOut(BaseModel):
+    """What a version says otherwise than another."""
+
+    before: TemplateOut | None = Field(description="null: there is none before the first")
+    after: TemplateOut
+    pieces: list[PieceOut] = Field(
+        description="In reading order: without the added ones the text before, without the"
+        " removed ones the text after"
+    )
+
+    @classmethod
+    def of(cls, before: Template | None, after: Template) -> Self:
+        """Return the difference of two versions."""
+        old = "" if before is None else before.text
+        return cls(
+            before=None if before is None else TemplateOut.of(before),
+            after=TemplateOut.of(after),
+            pieces=[PieceOut.model_validate(piece) for piece in changes(old, after.text)],
+        )
 
 
 PREVIEW: dict[str, Any] = {

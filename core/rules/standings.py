@@ -59,6 +59,8 @@ class ModelStanding(BaseModel):
 
     credentials: list[CredentialStanding] = []
     want: Want | None = None
+    at: datetime | None = None
+    """When a worker looked."""
     away: str | None = None
     """Why the limits could not be looked at; null: they could."""
 

@@ -5,7 +5,7 @@ from core.tables.batches import Batch
 from core.tables.inputs import Dataset, Model, Sample, Template
 from core.tables.results import Attempt, KeptAnswer, Prediction, Score
 from core.tables.sign_ins import SignIn
-from core.tables.teams import JobSpend, Team, TeamSpend
+from core.tables.teams import JobSpend, ModelSpend, Team, TeamSpend
 from core.tables.work import Job, Request, Run
 from core.tables.workers import Standing, Worker
 
@@ -19,6 +19,7 @@ __all__ = [
     "JobSpend",
     "KeptAnswer",
     "Model",
+    "ModelSpend",
     "Prediction",
     "Request",
     "Run",

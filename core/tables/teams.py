@@ -80,3 +80,13 @@ class TeamSpend(Spent, Base):
     team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"), primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
     """Its first day, in UTC."""
+
+
+class ModelSpend(Spent, Base):
+    """What calls of a model that were sent in one month have cost; its team is the model's."""
+
+    __tablename__ = "model_spend"
+
+    model_id: Mapped[UUID] = mapped_column(ForeignKey("models.id"), primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    """Its first day, in UTC."""

@@ -6,7 +6,7 @@ import typer
 
 from gerbench.cli import budgets
 from gerbench.cli.budgets import NoLimit, Requests, Usd
-from gerbench.cli.options import AsJson, Data, Limit, examples
+from gerbench.cli.options import AsJson, Data, Limit, examples, given
 from gerbench.cli.output import Column, print_items, print_json, print_one, rows, screen, when
 from gerbench.cli.progress import money
 from gerbench.client import Json, connect, path
@@ -21,6 +21,7 @@ MONTHS = (
     Column("reserved", lambda month: money(month["reserved_usd"]), right=True),
     Column("calls", lambda month: f"{month['attempts']:,}", right=True),
 )
+SPEND = (MONTHS[0], Column("model", "model", wrap=True), *MONTHS[1:])
 COLUMNS = (Column("name", "name"), Column("id", "id"))
 ENTRIES = (
     Column("when", when("at")),
@@ -89,12 +90,44 @@ def create_team(
     screen().print(f"{made['name']} is a team now; its first key: {next_step}")
 
 
-@app.command("audit")
-def list_audit(limit: Limit = None, data: Data = None, as_json: AsJson = False) -> None:
-    """Show who did what in the team; for admins."""
+@app.command("spend")
+def list_spend(
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this one.")] = None,
+    limit: Limit = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what each model cost, by the month."""
     with connect(data) as client:
         print_items(
-            lambda most: client.items(path("audit"), limit=most),
+            lambda most: client.items(path("team", "spend"), limit=most, **given(model=model)),
+            SPEND,
+            as_json=as_json,
+            limit=limit,
+            none="No calls yet.",
+        )
+
+
+@app.command(
+    "audit",
+    epilog=examples("gerbench teams audit --key 'ada, laptop' --action cancel_job"),
+)
+def list_audit(
+    *,
+    key: Annotated[str | None, typer.Option(metavar="NAME", help="Who did it.")] = None,
+    action: Annotated[str | None, typer.Option(help="What, such as cancel_job.")] = None,
+    object: Annotated[  # noqa: A002 - as the API
+        str | None, typer.Option(metavar="ID|NAME", help="To what.")
+    ] = None,
+    limit: Limit = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who did what in the team; for admins."""
+    wanted = given(key_name=key, action=action, object=object)
+    with connect(data) as client:
+        print_items(
+            lambda most: client.items(path("audit"), limit=most, **wanted),
             ENTRIES,
             as_json=as_json,
             limit=limit,

@@ -150,6 +150,33 @@ def preview_template(
         _print_preview(shown)
 
 
+@app.command(
+    "diff",
+    epilog=examples("gerbench templates diff default@1 default@2 --task facial_emotion"),
+)
+def diff_templates(
+    before: Annotated[str, typer.Argument(metavar="NAME[@VERSION]|ID")],
+    after: Annotated[str, typer.Argument(metavar="NAME[@VERSION]|ID")],
+    *,
+    task: OfTask = None,
+    modality: OfModality = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what one version says otherwise than another: [-gone-] and {+come+}, as git does."""
+    with connect(data) as client:
+        old, new = (
+            _only(client, each, given(task=task, modality=modality)) for each in (before, after)
+        )
+        found = client.get(path("templates", new["id"], "diff"), against=old["id"])
+    if as_json:
+        print_json(found)
+        return
+    signs = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
+    text = "".join(signs[each["change"]].format(each["text"]) for each in found["pieces"])
+    screen().print(plain(text), soft_wrap=True)
+
+
 def _print_preview(shown: Json) -> None:
     """Print the parts of the message in the order the model reads them."""
     console = screen()
@@ -192,11 +219,25 @@ def _find(client: Client, text: str, wanted: Json) -> list[Json]:
         if item["name"] != name or version not in {"", str(item["version"])}:
             continue
         kind = (item["task"], item["modality"])
-        if kind not in kinds or item["version"] > kinds[kind]["version"]:
+        if kind not in kinds or _goes_before(item, kinds[kind]):
             kinds[kind] = item
     if not kinds:
         raise ClientError(f"no template {text!r}; see `gerbench templates list`")
     return list(kinds.values())
+
+
+def _goes_before(item: Json, other: Json) -> bool:
+    """Tell whether a name stands for one version rather than another, as the API has it."""
+    return (item["version"], not item["built_in"]) > (other["version"], not other["built_in"])
+
+
+def _only(client: Client, text: str, wanted: Json) -> Json:
+    """Return the one template that is meant. Raises ClientError when there are several."""
+    found = _find(client, text, wanted)
+    if len(found) > 1:
+        kinds = ", ".join(f"{item['task']} of {item['modality']}" for item in found)
+        raise ClientError(f"{text!r} is there for {kinds}: add --task and --modality")
+    return found[0]
 
 
 def _read(file: Path) -> str:

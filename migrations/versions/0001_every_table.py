@@ -307,6 +307,16 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "model_spend",
+        sa.Column("model_id", sa.Uuid(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("spent_nano", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_model_spend_model_id")),
+        sa.PrimaryKeyConstraint("model_id", "month", name=op.f("pk_model_spend")),
+    )
+    op.create_table(
         "samples",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
@@ -900,6 +910,7 @@ def downgrade() -> None:
 
     op.drop_table("sign_ins")
     op.drop_table("samples")
+    op.drop_table("model_spend")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_jobs_open",

@@ -1,11 +1,14 @@
 """Budgets over REST: of jobs, and of the team's month."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from core.db import Database
+from core.db import Database, utc_now
+from core.rules.budgets import Tally, month_of
+from core.tables import ModelSpend
 from tests import rows
 
 BODY = {"dataset": "moods", "models": ["priced"], "conditions": {"template": ["plain"]}}
@@ -100,3 +103,47 @@ def test_a_team_held_to_dollars_submits_no_job_on_models_without_prices(ready: T
 
     assert problem(refused).startswith("team default's budget in dollars cannot hold")
     assert ready.post("/v1/jobs", json=BODY).status_code == 202
+
+
+def test_what_models_cost_is_told_by_the_month(ready: TestClient, database: Database) -> None:
+    with database.write.begin() as session:
+        model = rows.model(session, "costly").id
+        for month, tally in (
+            (date(2025, 12, 1), Tally(2_000_000_000, 0, 3)),
+            (month_of(utc_now()), Tally(500_000_000, 1_000_000_000, 1)),
+        ):
+            session.add(ModelSpend(model_id=model, month=month, **tally.columns))
+
+    spend = ready.get("/v1/models/costly").json()["spend"]
+    first = ready.get("/v1/team/spend", params={"limit": 1}).json()
+    rest = ready.get("/v1/team/spend", params={"cursor": first["next_cursor"]}).json()
+    as_csv = ready.get("/v1/team/spend", params={"format": "csv", "model": "costly", "limit": 1})
+
+    assert spend["this_month"] == {
+        "month": f"{utc_now():%Y-%m}",
+        "spent_usd": 0.5,
+        "reserved_usd": 1.0,
+        "attempts": 1,
+    }
+    assert spend["total"] == {"spent_usd": 2.5, "reserved_usd": 1.0, "attempts": 4}
+    assert first["items"] == [{"model": "costly", **spend["this_month"]}]
+    assert [(each["month"], each["spent_usd"]) for each in rest["items"]] == [("2025-12", 2.0)]
+    assert as_csv.text.splitlines() == [
+        "month,model,spent_usd,reserved_usd,attempts",
+        f"{utc_now():%Y-%m},costly,0.5,1.0,1",
+    ]
+    assert as_csv.headers["X-Next-Cursor"] == first["next_cursor"]
+
+
+def test_the_audit_log_is_narrowed_by_who_and_what(ready: TestClient) -> None:
+    ready.patch("/v1/team", json={"monthly_budget_usd": 1})
+    key = ready.post("/v1/keys", json={"name": "ada"}).json()
+
+    def actions(**wanted: str) -> list[str]:
+        found = ready.get("/v1/audit", params=wanted).json()["items"]
+        return [entry["action"] for entry in found]
+
+    assert actions() == ["create_key", "change_team"]
+    assert actions(action="change_team") == ["change_team"]
+    assert actions(object=key["id"], key_name="admin") == ["create_key"]
+    assert actions(key_name="ada") == []

@@ -32,8 +32,10 @@ def test_three_fields_are_enough(client: TestClient) -> None:
     assert client.get("/v1/models/local").json() == response.json()
     shown = response.json()
     assert shown.pop("created_at").endswith("Z")
+    assert shown.pop("spend")["total"] == {"spent_usd": 0.0, "reserved_usd": 0.0, "attempts": 0}
     assert shown == {
         "standing": [],
+        "standing_at": None,
         "advice": [],
         **MINIMAL,
         "wire": "openai-chat",

@@ -33,12 +33,42 @@ def test_a_new_text_is_a_new_version_and_an_old_text_is_found_again(client: Test
     assert client.get(first.headers["Location"]).json() == first.json()
 
 
+def test_the_newest_alone_are_what_the_names_stand_for(client: TestClient) -> None:
+    own = client.post("/v1/templates", json={**BODY, "name": "default"}).json()
+    kind = {"task": "facial_emotion", "modality": "image", "name": "default"}
+
+    (newest,) = client.get("/v1/templates", params={**kind, "newest": True}).json()["items"]
+    every = client.get("/v1/templates", params=kind).json()["items"]
+
+    assert (newest, newest["version"], newest["built_in"]) == (own, 2, False)
+    assert [(each["version"], each["built_in"]) for each in every] == [(1, True), (2, False)]
+
+
+def test_a_version_says_what_it_says_otherwise(client: TestClient) -> None:
+    before = client.post("/v1/templates", json=BODY).json()
+    after = client.post("/v1/templates", json={**BODY, "text": "Name every expression."}).json()
+    place = f"/v1/templates/{after['id']}/diff"
+
+    diff = client.get(place, params={"against": before["id"]}).json()
+
+    assert (diff["before"], diff["after"]) == (before, after)
+    kept = [each["text"] for each in diff["pieces"] if each["change"] != "removed"]
+    assert "".join(kept) == after["text"]
+    assert client.get(place, params={"against": "0" * 32}).status_code == 404
+    assert client.get(place).json() == diff
+    first = client.get(f"/v1/templates/{before['id']}/diff").json()
+    assert first["before"] is None
+    assert first["pieces"] == [{"change": "added", "text": before["text"]}]
+
+
 def test_a_list_is_narrowed_by_name(client: TestClient) -> None:
     client.post("/v1/templates", json=BODY)
 
-    page = client.get("/v1/templates", params={"name": "brief"}).json()
-
-    assert [item["text"] for item in page["items"]] == [BODY["text"]]
+    for reference in ("brief", "brief@1"):
+        page = client.get("/v1/templates", params={"name": reference}).json()
+        assert [item["text"] for item in page["items"]] == [BODY["text"]]
+    assert client.get("/v1/templates", params={"name": "brief@2"}).json()["items"] == []
+    assert client.get("/v1/templates", params={"name": "a brief"}).status_code == 422
 
 
 @pytest.mark.parametrize("query", ["modality=image%2Btext", "modality=image+text"])

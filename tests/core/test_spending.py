@@ -12,7 +12,7 @@ from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import func, select, update
 
-from core import attempts, leases, rescue, runs, settling, teams
+from core import attempts, leases, rescue, runs, settling, spent, teams
 from core.attempts import Heard, Opened, OpenedOrNot, Opening
 from core.db import Base, Database
 from core.leases import Leased
@@ -22,7 +22,7 @@ from core.rules.states import RequestState
 from core.rules.strategy import Verdict
 from core.settling import Settlement
 from core.spending import Books, OverBudget
-from core.tables import Attempt, Job, JobSpend, Request, Run, TeamSpend
+from core.tables import Attempt, Job, JobSpend, ModelSpend, Request, Run, TeamSpend
 from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Result
 from tests import rows
@@ -121,6 +121,31 @@ def test_what_is_sent_is_reserved_and_what_it_cost_takes_its_place(queue: Queue)
     with queue.database.read() as session:
         (month,) = teams.months(session, DEFAULT_ID)
         assert (month.month, month.tally) == (date(2026, 1, 1), Tally(30, 70, 2))
+
+
+def test_what_models_cost_is_told_by_the_month_and_in_all(queue: Queue) -> None:
+    with queue.database.write.begin() as session:
+        idle = rows.model(session, "idle").id
+    first, second, third = lease(queue.database, queue.model_id, slots=3)
+    (opened,) = send(queue.database, [first], 70)
+    assert isinstance(opened, Opened)
+    settle(queue.database, first, opened.id, Result.ANSWERED, 30)
+    send(queue.database, [second, third], 50, at=NOW + timedelta(days=31))
+
+    with queue.database.read() as session:
+        found = spent.of_models(session, [queue.model_id, idle], month=date(2026, 2, 1))
+        pages = [spent.page(session, model=None, after=None, limit=1)]
+        pages.append(spent.page(session, model="local", after=pages[0].next_key, limit=1))
+        none = spent.page(session, model="idle", after=None, limit=1)
+
+    assert found[queue.model_id].this_month == Tally(0, 100, 2)
+    assert found[queue.model_id].total == Tally(30, 100, 3)
+    assert found[idle].total == Tally()
+    assert [(row.month.month, row.tally) for page in pages for row in page.rows] == [
+        (2, Tally(0, 100, 2)),
+        (1, Tally(30, 0, 1)),
+    ]
+    assert (pages[1].next_key, none.rows) == (None, [])
 
 
 def test_calls_of_one_group_are_let_in_in_their_order_as_long_as_they_fit(queue: Queue) -> None:
@@ -356,7 +381,9 @@ class Spending(RuleBasedStateMachine):
             shared += tally
         with self.database.read() as session:
             found = session.get(TeamSpend, (DEFAULT_ID, month_of(NOW)))
+            of_models = session.scalars(select(ModelSpend)).all()
         assert (Tally() if found is None else found.tally) == shared
+        assert sum((each.tally for each in of_models), Tally()) == shared
         most = self.bounds["team"]
         assert most is None or shared.spent + shared.reserved <= most
 

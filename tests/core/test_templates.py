@@ -1,6 +1,7 @@
 """Versions of templates are added, found and never changed."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -10,6 +11,7 @@ from core.db import Database
 from core.errors import InvalidTemplate, NotFound
 from core.rules.templates import check, render
 from core.tables import Template
+from core.templates import TemplateFilter
 from core.vocabulary import Modality, Task
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -55,6 +57,33 @@ def test_a_name_stands_for_its_newest_version(database: Database) -> None:
 
     assert resolved(database, "mine") == "two"
     assert resolved(database, "mine@1") == "one"
+
+
+def listed(database: Database, **wanted: Any) -> list[str]:
+    with database.read() as session:
+        found = templates.page(session, TemplateFilter(**wanted), after=None, limit=50)
+    return [f"{each.name}@{each.version} {each.text}" for each in found.rows]
+
+
+def test_a_list_of_the_newest_has_what_each_name_stands_for(database: Database) -> None:
+    add(database, "one", built_in=True)
+    add(database, "own")
+    add(database, "three", "yours")
+    # A later release brings a version that the team has of its own.
+    add(database, "two", built_in=True)
+
+    assert listed(database, newest=True) == ["mine@2 own", "yours@1 three"]
+    assert listed(database, newest=True, name="mine") == [f"mine@2 {resolved(database, 'mine')}"]
+    assert sorted(listed(database, name="mine@2")) == ["mine@2 own", "mine@2 two"]
+    assert listed(database, name="mine@1", newest=True) == []
+
+
+def test_what_there_is_twice_is_told_once(database: Database) -> None:
+    add(database, "one")
+    add(database, "also one", built_in=True)
+
+    with pytest.raises(NotFound, match=r"there are mine@1$"):
+        resolved(database, "other")
 
 
 def test_what_there_is_not_is_told_what_there_is(database: Database) -> None:

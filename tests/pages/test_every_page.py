@@ -10,10 +10,19 @@ from tests.pages.conftest import OpenDesk, Place
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
+def versions(place: Place) -> list[str]:
+    """Return two versions of a template that is the team's own."""
+    kind = {"name": "brief", "task": "facial_emotion", "modality": "image"}
+    texts = ("Name the emotion of each of the {count} faces.", "Name the mood of each face.")
+    post = place.service.client.post
+    return [post("/v1/templates", {**kind, "text": text})["id"] for text in texts]
+
+
 def paths(place: Place) -> dict[str, str]:
     job, run = place.job["id"], place.job["runs"][0]["id"]
     attempt = next(iter(place.service.client.items(path_of("runs", run, "attempts"))))
     case = place.service.client.get(path_of("analyses", "cases"), run=run)["items"][0]
+    before, after = versions(place)
     return {
         "jobs": "/jobs",
         "no-jobs": "/jobs?status=failed",
@@ -37,6 +46,16 @@ def paths(place: Place) -> dict[str, str]:
         "datasets": "/datasets",
         "dataset": "/datasets/faces",
         "models": "/models",
+        "model": "/models/local",
+        "templates": "/templates",
+        "no-templates": "/templates?name=none",
+        "template": f"/templates/{after}?against={before}",
+        "preview": f"/templates/{after}?dataset=faces&model=local&count=2",
+        "new-template": f"/templates/new?like={after}",
+        "team": "/team",
+        "keys": "/keys",
+        "audit": "/audit",
+        "no-audit": "/audit?key_name=nobody",
     }
 
 

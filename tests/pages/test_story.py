@@ -1,6 +1,8 @@
 """The whole story in a real browser, as somebody new to the service lives it."""
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -10,6 +12,11 @@ from tests.pages.chromium import NARROW, WIDE, Desk
 from tests.pages.conftest import OpenDesk, Place
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+ROOT_OF_SVG = """
+text => new DOMParser().parseFromString(text, "image/svg+xml").documentElement.tagName
+"""
 
 
 def press_until(page: Page, key: str, role: str, name: str) -> None:
@@ -165,3 +172,71 @@ def test_a_lost_connection_is_shown_and_heals_by_itself(at_desk: OpenDesk, place
         page.get_by_role("button", name="Cancel").click()
 
         expect(page.locator("#head .state")).to_contain_text("cancelled")
+
+
+def test_an_admin_makes_a_key_shows_it_once_and_revokes_it(
+    at_desk: OpenDesk, browser: Browser, place: Place
+) -> None:
+    with at_desk(width=NARROW, dark=True) as desk:
+        page = desk.goto("/jobs")
+        press_until(page, "Tab", "link", "Team")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="Keys").click()
+        page.get_by_label("Whose it is, or what for").fill("bo, phone")
+        page.get_by_label("Role").select_option("viewer")
+        page.get_by_role("button", name="Make it").click()
+        secret = page.get_by_label("The new key").input_value()
+        desk.goto("/keys")
+        expect(page.get_by_text("bo, phone")).to_be_visible()
+        expect(page.locator("body")).not_to_contain_text(secret)
+
+        with chromium.desk(browser, place.url) as bo:
+            sign_in(bo, replace(place, key=secret))
+            bo.goto("/team")
+            expect(bo.page.get_by_role("link", name="Keys")).to_have_count(0)
+            row = page.get_by_role("row", name="bo, phone")
+            row.locator("summary").click()
+            row.get_by_role("button", name="Revoke bo, phone").click()
+            expect(page.get_by_role("row", name="bo, phone")).to_contain_text("revoked")
+            bo.goto("/team")
+            expect(bo.page).to_have_url(re.compile("/sign-in"))
+
+        desk.goto("/audit?key_name=admin&action=revoke_key")
+        expect(page.get_by_role("row")).to_have_count(2)
+
+
+def test_an_own_text_is_tried_added_and_compared(at_desk: OpenDesk) -> None:
+    with at_desk() as desk:
+        page = desk.goto("/templates/new")
+        page.get_by_label("Name").fill("mine")
+        for text in ("Name the emotion of each face.", "Name the mood of each face."):
+            page.get_by_label("Text", exact=True).fill(text)
+            page.get_by_label("Samples").fill("2")
+            page.get_by_role("button", name="Preview").click()
+            expect(page.get_by_label("Instructions")).to_contain_text(text)
+            expect(page.get_by_label("Body")).to_contain_text("sha256")
+            page.get_by_role("button", name="Add this template").click()
+            page.get_by_role("link", name="Next version").click()
+        desk.page.go_back()
+        page.get_by_role("link", name="What changed").click()
+
+        expect(page.locator(".diff del")).to_have_text("emotion")
+        expect(page.locator(".diff ins")).to_have_text("mood")
+        expect(page.get_by_role("heading", level=1)).to_have_text("mine@2")
+
+
+def test_a_figure_is_a_file_with_one_click(at_desk: OpenDesk, place: Place) -> None:
+    with at_desk() as desk:
+        page = desk.goto(f"/jobs/{place.job['id']}")
+        files = {}
+        for kind in ("CSV", "SVG"):
+            with page.expect_download() as download:
+                page.locator("#rate").get_by_role("button", name=kind).click()
+            files[download.value.suggested_filename] = Path(download.value.path()).read_text()
+        tag = page.evaluate(ROOT_OF_SVG, files["rate.svg"])
+
+    assert files["rate.csv"].startswith("Minute,Calls,Turned away\n")
+    calls = [int(line.split(",")[1]) for line in files["rate.csv"].splitlines()[1:]]
+    assert sum(calls) == place.job["progress"]["attempts"]
+    assert tag == "svg"
+    assert 'fill="rgb(' in files["rate.svg"]

@@ -1,6 +1,7 @@
 // What every page does once the script is there: theme, copies, times, keys. Nothing needs it.
 import { follow } from "./live.js";
 import { openBeside } from "./cases.js";
+import { offerFiles } from "./files.js";
 import { walk } from "./keys.js";
 
 const root = document.documentElement;
@@ -38,10 +39,11 @@ document.addEventListener("change", (event) => {
 });
 
 function dress(part) {
-  for (const button of part.querySelectorAll("[data-copy]")) button.hidden = false;
+  for (const button of part.querySelectorAll("[data-copy], [data-file]")) button.hidden = false;
 }
 
 dress(document);
 follow(dress);
 openBeside(dress);
+offerFiles();
 walk();

@@ -132,6 +132,9 @@ def test_a_template_is_added_and_shown(gerbench: Gerbench) -> None:
     assert [
         one["name"] for one in decoded(gerbench("templates", "show", made["id"], "--json"))
     ] == ["plain"]
+    gerbench("templates", "add", *kind, "--text", "Which of {labels} is it?")
+    diff = gerbench("templates", "diff", "plain@1", "plain", *kind[2:])
+    assert diff.stdout == "Which of {labels}{+ is it+}?\n"
     both = decoded(gerbench("templates", "list", "--modality", "image+text", "--json"))
     assert {one["modality"] for one in both} <= {"image+text"}
 

@@ -181,6 +181,7 @@ def template(version: int, modality: str = "image", name: str = "terse") -> dict
         "version": version,
         "text": f"Text {version} of {modality}",
         "created_at": "2026-11-22T22:00:00.5+00:00",
+        "built_in": True,
     }
 
 
