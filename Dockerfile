@@ -9,8 +9,8 @@ RUN awk '/^[^ #]/ { on = /^(uv|setuptools)==/ } on' requirements.lock > tools.lo
     && /tools/bin/pip install --no-cache-dir --quiet --no-deps --require-hashes -r tools.lock
 
 # The runtime part of the lock: the names that pyproject.toml needs without its dev extra, with the
-# versions and the hashes of the lock.
-RUN /tools/bin/uv pip compile --quiet --no-annotate --no-header --python-version 3.12 \
+# versions and the hashes of the lock. Media may be in S3.
+RUN /tools/bin/uv pip compile --quiet --extra s3 --no-annotate --no-header --python-version 3.12 \
         --constraint requirements.lock pyproject.toml -o names.txt \
     && awk 'NR == FNR { wanted[$1]; next } /^[^ #]/ { on = $1 in wanted } on' \
         names.txt requirements.lock > runtime.lock \

@@ -172,6 +172,7 @@ COUNTERS = (
     ("attempts", "Attempts begun", "attempts"),
     ("prompt_tokens", "Tokens sent, as providers counted them", "prompt_tokens"),
     ("completion_tokens", "Tokens received, as providers counted them", "completion_tokens"),
+    ("dropped_answers", "Raw answers dropped, as they were kept long enough", "raw_dropped"),
 )
 DOLLARS = (("cost_usd", "US dollars spent, at the models' prices", "cost_nano"),)
 

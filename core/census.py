@@ -21,7 +21,7 @@ RECENT = timedelta(minutes=1)
 
 TOTALS = (
     *("samples", "answered", "refused", "unparsed", "failed", "attempts", "unknown_attempts"),
-    *("prompt_tokens", "completion_tokens", "cost_nano", "lost_nano"),
+    *("prompt_tokens", "completion_tokens", "cost_nano", "lost_nano", "raw_dropped"),
 )
 """The running totals of runs that are summed up for each model."""
 

@@ -44,6 +44,12 @@ class StaleSchema(Conflict):
     code = "stale_schema"
 
 
+class RawDropped(Conflict):
+    """Raw answers that are needed were dropped, since they were kept long enough."""
+
+    code = "raw_dropped"
+
+
 class InvalidInput(DomainError):
     """What was sent can be read but makes no sense."""
 
@@ -108,3 +114,9 @@ class NotReady(DomainError):
     """The database does not answer, or a part of the service did not start."""
 
     code = "not_ready"
+
+
+class MediaAway(NotReady):
+    """The media store does not answer; what is in it may be had again later."""
+
+    code = "media_away"

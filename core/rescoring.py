@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from core import closing, runs
+from core import closing, retention, runs
 from core.errors import Conflict
 from core.rereading import Reread, Revision, reader_of, reread
 from core.rules.differences import Difference, differences
@@ -56,7 +56,8 @@ def survey(session: Session, run_id: UUID) -> tuple[list[int], int]:
     """Return the requests of a run that are read in another way now, and the replies it read.
 
     Only reads, however long it takes; `rescore` then has to read these few again, while it holds
-    what it changes. Raises NotFound, and Conflict for a run that has no stored scoring.
+    what it changes. Raises NotFound, Conflict for a run that has no stored scoring, and RawDropped
+    for one whose replies are gone.
     """
     run = runs.get(session, run_id)
     _scored(session, run)
@@ -122,6 +123,7 @@ def _scored(session: Session, run: Run) -> Score:
             " figures, and can be scored again",
             status=run.status.value,
         )
+    retention.require_raw(session, run)
     return found
 
 

@@ -51,6 +51,17 @@ class Settings(BaseSettings):
     stall_s: float = Field(
         60.0, gt=0, description="A job in which nothing was answered for so many seconds says why"
     )
+    keep_raw_days: float | None = Field(
+        None,
+        ge=0,
+        description="Raw answers are dropped so long after their run has ended; unset: never",
+    )
+    prepared_days: float | None = Field(
+        None, gt=0, description="Prepared media are removed when they are older; unset: never"
+    )
+    prepared_gb: float | None = Field(
+        None, gt=0, description="The newest prepared media stay, up to so much; unset: all"
+    )
     metrics_key: SecretStr | None = Field(
         None, min_length=16, description="A key that opens GET /metrics and nothing else"
     )

@@ -1,5 +1,6 @@
 """Bring a database's schema up to date, and tell whether it is."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ import core.tables  # noqa: F401 - fills Base.metadata
 from core.db import Base, UtcDateTime, create_db_engine
 from core.errors import StaleSchema
 
+VERSIONS = (Path(__file__).parent / "versions",)
+"""The folders that the revisions are in."""
 ONE_AT_A_TIME = 0x6E5B3C
 """Key of the PostgreSQL advisory lock that an upgrade holds."""
 LOCK_TIMEOUT = "5s"
@@ -23,7 +26,11 @@ LOCK_TIMEOUT = "5s"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring a database up to a revision, all of the way or not at all."""
+    """Bring a database up to a revision, all of the way or not at all.
+
+    Raises StaleSchema for one that is newer than this code.
+    """
+    refuse_newer(current(url))
     with migrating(url) as connection:
         command.upgrade(config_of(connection), revision)
 
@@ -50,6 +57,18 @@ def knows(revision: str) -> bool:
         return False
 
 
+def refuse_newer(revision: str | None) -> None:
+    """Raise StaleSchema for the revision of a database that is newer than this code."""
+    if revision is not None and not knows(revision):
+        raise StaleSchema(
+            f"the database is at revision {revision}, which this version does not know (it needs"
+            f" {head()}): it was upgraded by a newer gerbench. Install that version, or restore a"
+            " backup from before its upgrade",
+            current=revision,
+            head=head(),
+        )
+
+
 def current(url: str) -> str | None:
     """Return the revision of a database; None if it has no tables yet, or does not exist."""
     file = _file(url)
@@ -62,6 +81,7 @@ def current(url: str) -> str | None:
 def check(url: str) -> None:
     """Raise `StaleSchema` unless a database is at the head and has the tables of this code."""
     at, needed = current(url), head()
+    refuse_newer(at)
     if at != needed:
         raise StaleSchema(
             f"the database is at revision {at or 'none'}, this code needs {needed}:"
@@ -139,6 +159,8 @@ def config_of(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    folders = os.pathsep.join(map(str, VERSIONS))
+    config.set_main_option("version_locations", folders.replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 

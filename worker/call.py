@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import structlog
 
 from core.attempts import Heard, Opened, OpenedOrNot, Opening
 from core.db import utc_now
-from core.errors import InvalidMedia, MissingCredential
+from core.errors import InvalidMedia, MediaAway, MissingCredential
 from core.leases import Leased
 from core.limiter.interface import Grant, NeverFits
 from core.prompts import RunContext, SampleInput, write
@@ -24,7 +27,11 @@ from worker import telling
 from worker.judging import settlement
 from worker.turnstile import GivenBack, Turnstile
 
+log = structlog.get_logger()
+
 MEGABYTE = 1_000_000
+AWAY_S = 5.0
+"""Before media are asked for again, once their store did not answer."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,10 @@ class Built:
     """What the call costs at most, in billionths of a dollar; None: the model has no prices."""
 
 
+Made: TypeAlias = Built | Reading | MediaAway
+"""What a request came to when it was to be built."""
+
+
 @dataclass(frozen=True)
 class Call:
     """A leased request with all that is needed to make it."""
@@ -46,13 +57,18 @@ class Call:
     context: RunContext
     samples: Sequence[SampleInput]
 
-    def build(self) -> Built | Reading:
-        """Return what to send, or what ends a request that cannot be sent; off the loop."""
+    def build(self) -> Made:
+        """Return what to send, or what ends a request that cannot be sent; off the loop.
+
+        Where the media store does not answer, return that: nothing has happened to the request.
+        """
         model, condition = self.turnstile.model, self.context.condition
         try:
             prompt = write(self.turnstile.engine.store, self.context, self.samples)
         except InvalidMedia as error:
             return Reading(Result.REJECTED, reason=str(error))
+        except MediaAway as away:
+            return away
         body = self.turnstile.adapter.build(model, prompt, condition.detail)
         size, most = len(body.content) / MEGABYTE, model.capabilities.body_mb
         if size > most:
@@ -74,11 +90,15 @@ class Call:
             "gerbench.samples": len(self.samples),
         }
 
-    async def make(self, built: Built | Reading) -> None:
+    async def make(self, built: Made) -> None:
         """Wait for room, write the attempt, send, and settle what came back.
 
         Raises GivenBack when the request is not sent.
         """
+        if isinstance(built, MediaAway):
+            log.warning("a request waits for its media", error=str(built))
+            self.turnstile.pass_by()
+            raise GivenBack(AWAY_S)
         if isinstance(built, Reading):
             self.turnstile.pass_by()
             await self._settle(built, None)

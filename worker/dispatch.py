@@ -16,12 +16,11 @@ from core.db import AWAY, utc_now, words_of
 from core.leases import Leased
 from core.limiter.interface import LimiterAway
 from core.models import DeclaredModel
-from core.rules.readings import Reading
 from core.rules.room import PastUse
 from core.rules.states import RequestState
 from core.rules.strategy import Verdict
 from core.settling import Settlement
-from worker.call import Built, Call
+from worker.call import Call, Made
 from worker.contexts import inputs_of, of_run
 from worker.engine import Engine
 from worker.turnstile import GivenBack, Turnstile
@@ -155,7 +154,7 @@ class Slice:
     def _build(self, calls: Sequence[Call]) -> None:
         """Build bodies, and hand them to the loop a few milliseconds' worth at a time."""
         loop = self._engine.loop
-        ready: list[tuple[Call, Built | Reading]] = []
+        ready: list[tuple[Call, Made]] = []
         since = time.monotonic()
         for call in calls:
             ready.append((call, call.build()))
@@ -164,7 +163,7 @@ class Slice:
                 ready, since = [], time.monotonic()
         loop.call_soon_threadsafe(self._start, ready)
 
-    def _start(self, ready: Sequence[tuple[Call, Built | Reading]]) -> None:
+    def _start(self, ready: Sequence[tuple[Call, Made]]) -> None:
         """Begin calls."""
         for call, built in ready:
             self._begin(self._carry(call, built))
@@ -181,7 +180,7 @@ class Slice:
         self._tasks.discard(task)
         self._engine.calls.discard(task)
 
-    async def _carry(self, call: Call, built: Built | Reading) -> None:
+    async def _carry(self, call: Call, built: Made) -> None:
         """Make a call; a bug in one must not end the others, and its lease brings it back."""
         bind_contextvars(job=call.context.job_id, run=call.request.run_id, request=call.request.id)
         try:

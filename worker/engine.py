@@ -26,6 +26,7 @@ from core.settings import Settings
 from core.traces import of_process
 from core.vault import Vault
 from worker.flow import Flow
+from worker.retention import Retention
 from worker.spool import Spool
 from worker.writer import Writer
 
@@ -45,6 +46,7 @@ class Engine:
         self.database = Database.at(settings.database)
         self.scratch = settings.data / "scratch" / "batches"
         self.store = MediaStore(settings.media)
+        self.retention = Retention(settings, self.database, self.store)
         self.limiter = create_limiter(settings.broker)
         self.vault = Vault.of(settings)
         self.clients = ProviderClients(settings.private_networks)

@@ -71,6 +71,8 @@ def register(app: Celery, engine: Engine) -> None:
         recover(engine.database, engine.spool)
         for name, *keys in work_due(engine, now=engine.ticked_at):
             wake(name, *keys)
+        # Last: nobody waits for it.
+        engine.retention.step(now=engine.ticked_at)
 
 
 @contextmanager

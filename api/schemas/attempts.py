@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from core import retention
 from core.rules.money import dollars
 from core.tables import Attempt
 from core.vocabulary import Result
@@ -47,6 +48,9 @@ class AttemptDetail(AttemptOut):
     sent_sha256: str = Field(description="Of the body as it went over the wire")
     headers: dict[str, str] | None
     body: str | None = Field(description="As text; bytes that are no UTF-8 are replaced")
+    body_sha256: str | None = Field(description="Of a body that was dropped")
+    dropped_at: datetime | None = Field(description="When body and headers were dropped")
+    dropped_because: str | None = Field(description="Why they were, in a sentence")
 
     @classmethod
     def of(cls, attempt: Attempt) -> Self:
@@ -57,6 +61,9 @@ class AttemptDetail(AttemptOut):
             sent_sha256=attempt.sent_sha256,
             headers=attempt.headers,
             body=None if attempt.body is None else attempt.body.decode(errors="replace"),
+            body_sha256=attempt.body_sha256,
+            dropped_at=attempt.dropped_at,
+            dropped_because=attempt.dropped_at and retention.WHY,
         )
 
 

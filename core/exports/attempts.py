@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.db import Database
+from core.retention import WHY
 from core.rules.money import dollars
 from core.tables import Attempt
 
@@ -34,6 +35,8 @@ FIELDS = (
     "sent",
     "sent_sha256",
     "headers",
+    "body_sha256",
+    "dropped_at",
 )
 """Those that are exported under their own name and as they are."""
 
@@ -68,6 +71,7 @@ def _line(attempt: Attempt) -> dict[str, Any]:
         **own,
         "cost_usd": cost,
         "reserved_usd": dollars(attempt.reserved_nano),
+        "dropped_because": attempt.dropped_at and WHY,
         "body": body,
         "body_encoding": encoding,
     }

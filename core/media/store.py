@@ -1,10 +1,13 @@
 """Where media rest: files named by what is in them, in a folder or behind any fsspec URL."""
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
@@ -12,10 +15,19 @@ from uuid import uuid4
 
 import fsspec
 
-from core.errors import NotFound
+from core.errors import MediaAway, NotFound
 
 CHUNK = 1 << 20
 """Bytes read at a time from a remote file."""
+
+
+@dataclass(frozen=True)
+class PreparedFile:
+    """Something that was prepared: its key, its bytes, and when, in seconds since the epoch."""
+
+    key: str
+    size: int
+    at: float
 
 
 class MediaStore:
@@ -26,7 +38,8 @@ class MediaStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._files, self._root = fsspec.core.url_to_fs(url)
+        # Without a memory of what is there: other processes put and remove files too.
+        self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         local = "file" in (
             (self._files.protocol,)
             if isinstance(self._files.protocol, str)
@@ -83,7 +96,8 @@ class MediaStore:
             return
         with tempfile.NamedTemporaryFile() as file:
             try:
-                self._files.get_file(f"{self._root}/{_place(digest)}", file.name)
+                with _asking():
+                    self._files.get_file(f"{self._root}/{_place(digest)}", file.name)
             except FileNotFoundError as error:
                 raise _missing(digest) from error
             yield Path(file.name)
@@ -95,6 +109,22 @@ class MediaStore:
     def put_prepared(self, key: str, data: bytes) -> None:
         """Keep prepared bytes under a key of hex digits."""
         self._write(f"prepared/{_place(key)}", len(data), lambda file: _write_all(file, data))
+
+    def prepared(self) -> Iterator[PreparedFile]:
+        """Yield all that was prepared; a folder is not read ahead, so it may be of any size."""
+        if self._folder is None:
+            found = self._files.find(f"{self._root}/prepared", detail=True)
+            for place, about in found.items():
+                at = about.get("LastModified") or about.get("mtime") or about.get("created") or 0.0
+                moment = at.timestamp() if isinstance(at, datetime) else float(at)
+                yield PreparedFile(_key(place), int(about["size"]), moment)
+            return
+        for shelf in _entries(self._folder / "prepared"):
+            for entry in _entries(Path(shelf)):
+                # Another process may remove it between the two.
+                with suppress(FileNotFoundError):
+                    about = entry.stat()
+                    yield PreparedFile(_key(entry.path), about.st_size, about.st_mtime)
 
     def remove_prepared(self, key: str) -> None:
         """Forget what was prepared under a key; it is prepared anew when it is needed."""
@@ -112,7 +142,8 @@ class MediaStore:
         try:
             if self._folder is not None:
                 return (self._folder / place).stat().st_size
-            return int(self._files.size(f"{self._root}/{place}"))
+            with _asking():
+                return int(self._files.size(f"{self._root}/{place}"))
         except FileNotFoundError:
             return None
 
@@ -122,7 +153,8 @@ class MediaStore:
                 # Without a buffer or a Path: half the time, and a request reads 20 files.
                 with FileIO(f"{self._root}/{place}") as file:
                     return file.readall()
-            return bytes(self._files.cat_file(f"{self._root}/{place}"))
+            with _asking():
+                return bytes(self._files.cat_file(f"{self._root}/{place}"))
         except FileNotFoundError:
             return None
 
@@ -132,7 +164,7 @@ class MediaStore:
             return
         if self._folder is None:
             # An object store shows an object only when all of it has arrived.
-            with self._files.open(f"{self._root}/{place}", "wb") as file:
+            with _asking(), self._files.open(f"{self._root}/{place}", "wb") as file:
                 fill(file)
             return
         target = self._folder / place
@@ -146,6 +178,20 @@ class MediaStore:
             raise
 
 
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Raise MediaAway where an object store does not answer, whatever its driver raises then."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise MediaAway(
+            f"the media store does not answer: {type(error).__name__}: {error}; it may be asked"
+            " again later, and `gerbench doctor` looks at it"
+        ) from error
+
+
 def _created(path: Path) -> BinaryIO:
     """Open a new file for writing; its folder is made when it turns out to be missing."""
     try:
@@ -157,6 +203,21 @@ def _created(path: Path) -> BinaryIO:
 
 def _place(digest: str) -> str:
     return f"{digest[:2]}/{digest[2:]}"
+
+
+def _key(place: str) -> str:
+    """Return the key of what lies at a place; the opposite of `_place`."""
+    *_, shelf, name = place.split("/")
+    return shelf + name
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what is in a folder, if there is one."""
+    try:
+        with os.scandir(folder) as found:
+            yield from found
+    except FileNotFoundError:
+        return
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:

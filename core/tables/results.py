@@ -13,7 +13,10 @@ from core.vocabulary import Outcome, Result
 
 
 class Attempt(Base):
-    """One HTTP exchange for a request. Written before it is sent; never deleted."""
+    """One HTTP exchange for a request. Written before it is sent; never deleted.
+
+    Its raw reply may be dropped long after its run has ended (`core.retention`); all else stays.
+    """
 
     __tablename__ = "attempts"
 
@@ -37,7 +40,11 @@ class Attempt(Base):
     """The HTTP status; null when no whole reply came."""
     headers: Mapped[dict[str, Any] | None]
     body: Mapped[bytes | None]
-    """The reply's body, byte for byte."""
+    """The reply's body, byte for byte, until it is dropped."""
+    body_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of a body that was dropped, in its place."""
+    dropped_at: Mapped[datetime | None]
+    """When body and headers were dropped, as they had been kept long enough."""
     reason: Mapped[str | None] = mapped_column(Text)
     latency_s: Mapped[float | None] = mapped_column(Float)
     prompt_tokens: Mapped[int | None]
@@ -51,6 +58,8 @@ class Attempt(Base):
     __table_args__ = (
         CheckConstraint("number > 0", name="number_positive"),
         CheckConstraint("(result = 'sent') = (finished_at IS NULL)", name="finished_at_iff_heard"),
+        CheckConstraint("dropped_at IS NULL OR body IS NULL", name="dropped_has_no_body"),
+        CheckConstraint("(dropped_at IS NULL) = (body_sha256 IS NULL)", name="digest_iff_dropped"),
         Index("ix_attempts_run_id", "run_id", "id"),
         Index("ix_attempts_sent_at", "sent_at"),
         Index(

@@ -145,6 +145,10 @@ class Run(OfTeamOrAll, Base):
     """Billionths of a US dollar: whole numbers, so that sums are exact."""
     lost_nano: Mapped[int] = mapped_column(BigInteger, default=0)
     """That part of the cost which bought no prediction: refusals, retries, cut answers."""
+    raw_dropped: Mapped[int] = mapped_column(default=0)
+    """Attempts whose raw answers were dropped, long after it had ended."""
+    raw_dropped_through: Mapped[int] = mapped_column(BigInteger, default=0)
+    """The last attempt that was looked at for that."""
 
     __table_args__ = (
         CheckConstraint(

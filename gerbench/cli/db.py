@@ -38,11 +38,19 @@ def _reaching() -> Iterator[None]:
 
 
 @db.command()
-def upgrade(as_json: Json = False) -> None:
-    """Bring the database up to date."""
+def upgrade(
+    backup_to: Annotated[
+        Path | None,
+        typer.Option("--backup", metavar="DIR", help="First make a backup in this new folder."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the database up to date, all of the way or not at all."""
     url = get_settings().database
     with _reaching():
         before = schema.current(url)
+        if before not in {None, schema.head()}:
+            _back_up_first(backup_to, before)
         schema.upgrade(url)
     after = schema.head()
     if as_json:
@@ -135,6 +143,18 @@ def restore(
             f"keys: {found.sealed} models keep secrets; put the old secret.key into the data"
             " folder, or set GERBENCH_SECRET_KEY as it was, else send these secrets anew"
         )
+
+
+def _back_up_first(target: Path | None, before: str | None) -> None:
+    """Make a backup before tables that are in use are changed, or say how to."""
+    console = screen(stderr=True)
+    if target is None:
+        hint = "there is no way back but a backup: `gerbench db upgrade --backup DIR` makes one"
+        console.print(f"upgrading from {before}; {hint}", soft_wrap=True)
+        return
+    schema.refuse_newer(before)
+    make(get_settings(), target, media=False, now=utc_now())
+    console.print(f"the way back: gerbench db restore {target} --replace", soft_wrap=True)
 
 
 def _settings(data: Path | None) -> Settings:

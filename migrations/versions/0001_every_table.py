@@ -558,6 +558,8 @@ def upgrade() -> None:
         sa.Column("completion_tokens", sa.BigInteger(), nullable=False),
         sa.Column("cost_nano", sa.BigInteger(), nullable=False),
         sa.Column("lost_nano", sa.BigInteger(), nullable=False),
+        sa.Column("raw_dropped", sa.Integer(), nullable=False),
+        sa.Column("raw_dropped_through", sa.BigInteger(), nullable=False),
         sa.Column("team_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
             "(origin = 'published') = (job_id IS NULL)", name=op.f("ck_runs_job_iff_ours")
@@ -743,6 +745,8 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("headers", sa.JSON(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("body_sha256", sa.String(length=64), nullable=True),
+        sa.Column("dropped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("latency_s", sa.Float(), nullable=True),
         sa.Column("prompt_tokens", sa.Integer(), nullable=True),
@@ -752,6 +756,13 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(result = 'sent') = (finished_at IS NULL)",
             name=op.f("ck_attempts_finished_at_iff_heard"),
+        ),
+        sa.CheckConstraint(
+            "(dropped_at IS NULL) = (body_sha256 IS NULL)",
+            name=op.f("ck_attempts_digest_iff_dropped"),
+        ),
+        sa.CheckConstraint(
+            "dropped_at IS NULL OR body IS NULL", name=op.f("ck_attempts_dropped_has_no_body")
         ),
         sa.CheckConstraint("number > 0", name=op.f("ck_attempts_number_positive")),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_attempts_batch_id")),
