@@ -28,6 +28,7 @@ def submit(
     idempotency_key: str | None,
     trusted: bool = False,
     now: datetime,
+    traceparent: str | None = None,
 ) -> Job:
     """Write a job and its runs; with a key that came before, return the job it made.
 
@@ -40,6 +41,7 @@ def submit(
         return _same(earlier, body)
     job, made = draft(session, submission, now=now)
     job.idempotency_key, job.webhook_trusted = idempotency_key, trusted
+    job.traceparent = traceparent
     budgets.assign(session, job, made, submission)
     try:
         with session.begin_nested():

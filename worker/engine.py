@@ -23,6 +23,7 @@ from core.rules.outages import Outage
 from core.rules.specs import ModelSpec
 from core.rules.standings import Want
 from core.settings import Settings
+from core.traces import of_process
 from core.vault import Vault
 from worker.courier import Courier
 from worker.flow import Flow
@@ -58,6 +59,9 @@ class Engine:
         self.started_at = utc_now()
         self.looked_at = self.started_at
         """When this process last looked for jobs that do not move."""
+        self.traces = of_process()
+        self.tells_all = settings.logs_from == "debug"
+        """Whether each attempt is a line of the log; to ask the log itself costs 5 us."""
         self.owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
         """The name this process leases under; new for each start, so no two ever share it."""
         self.contexts: dict[UUID, RunContext] = {}

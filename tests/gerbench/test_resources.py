@@ -192,7 +192,8 @@ def test_the_json_client_loads_no_types() -> None:
 
 
 def test_the_typed_clients_load_no_server() -> None:
-    code = "import gerbench.resources, gerbench.async_resources, gerbench.async_webhooks, gerbench.dashboards"
+    modules = ("resources", "async_resources", "async_webhooks", "dashboards")
+    code = "; ".join(f"import gerbench.{module}" for module in modules)
 
     assert not loaded(code) & {"sqlalchemy", "fastapi", "celery", "cv2", "pandas", "polars"}
 
