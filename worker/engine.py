@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -40,6 +41,18 @@ PREPARERS = 4
 """Threads that prepare media and read the database for the loop."""
 
 
+@dataclass
+class Watch:
+    """How this process looks for jobs that do not move."""
+
+    patience: timedelta
+    """How long nothing may be answered in a job before somebody is told."""
+    since: datetime
+    """When the process started."""
+    looked_at: datetime | None = None
+    """The last time."""
+
+
 class Engine:
     """One a process. Celery tasks hand it work from their threads; it runs on its own loop."""
 
@@ -54,11 +67,7 @@ class Engine:
         self.courier = Courier(settings.private_webhooks)
         self.delivering = False
         """Whether this process sends what is due in the outbox."""
-        self.patience = timedelta(seconds=settings.stall_s)
-        """How long nothing may be answered in a job before somebody is told."""
-        self.started_at = utc_now()
-        self.looked_at = self.started_at
-        """When this process last looked for jobs that do not move."""
+        self.watch = Watch(timedelta(seconds=settings.stall_s), utc_now())
         self.traces = of_process()
         self.tells_all = settings.logs_from == "debug"
         """Whether each attempt is a line of the log; to ask the log itself costs 5 us."""

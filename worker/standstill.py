@@ -15,10 +15,11 @@ def tell_of_stalls(engine: Engine, *, now: datetime) -> None:
     A process that has just started tells of nothing yet: while no worker ran nothing could move,
     and it is about to.
     """
-    patience = engine.patience
-    if now - engine.started_at < patience or now - engine.looked_at < min(LOOK, patience):
+    watch, patience = engine.watch, engine.watch.patience
+    looked_at = watch.looked_at or watch.since
+    if now - watch.since < patience or now - looked_at < min(LOOK, patience):
         return
-    engine.looked_at = now
+    watch.looked_at = now
     with engine.database.read() as session:
         if not outbox.anyone_listens(session):
             return

@@ -235,21 +235,22 @@ def test_a_standstill_is_told_once_by_a_process_that_has_watched_it(
     submit(engine, serve().base_url)
     with receiving() as receiver:
         hook(engine, receiver.url)
-        later = utc_now() + engine.patience
+        patience = engine.watch.patience
+        later = utc_now() + patience
 
         def look(now: timedelta) -> list[HookEvent]:
             tell_of_stalls(engine, now=later + now)
             return [each.event for each in shown(engine)]
 
-        engine.started_at = later
+        engine.watch.since = later
         assert look(timedelta(seconds=5)) == []
-        engine.started_at = later - engine.patience
+        engine.watch.since = later - patience
         assert look(timedelta(seconds=10)) == [HookEvent.JOB_STALLED]
         assert look(timedelta(seconds=20)) == [HookEvent.JOB_STALLED]
         with engine.database.write.begin() as session:
             session.execute(update(Run).values(moved_at=later + timedelta(seconds=30)))
         assert look(timedelta(seconds=40)) == [HookEvent.JOB_STALLED]
-        assert look(timedelta(seconds=40) + 2 * engine.patience) == [HookEvent.JOB_STALLED] * 2
+        assert look(timedelta(seconds=40) + 2 * patience) == [HookEvent.JOB_STALLED] * 2
         send(engine)
 
     body = json.loads(receiver.told[0].body)
