@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from fastapi import FastAPI, Request, Response, status
@@ -14,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from api.etags import KEEP, NotModified
+from api.requestlog import HEADER, named_by
 from api.schemas.problem import PROBLEM_JSON
 from core.errors import (
     Conflict,
@@ -57,9 +57,6 @@ DATABASE_AWAY = (
     " again later, with an Idempotency-Key where it makes a job"
 )
 AGAIN_S = 5
-
-OPEN_BY_ADDRESS = ("/shared/", "/sign-in/")
-"""What follows is a secret, and not for a log."""
 
 
 class ProblemResponse(JSONResponse):
@@ -129,23 +126,22 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(OperationalError)
     async def on_database_away(request: Request, error: OperationalError) -> ProblemResponse:
-        log.warning("database_away", path=_loggable(request.url.path), error=str(error.orig))
+        log.warning("database_away", **named_by(request.scope), error=str(error.orig))
         response = problem(503, "database_away", DATABASE_AWAY)
         response.headers["Retry-After"] = str(AGAIN_S)
         return response
 
     @app.exception_handler(Exception)
     async def on_bug(request: Request, error: Exception) -> ProblemResponse:
-        reference = uuid4().hex
-        path = _loggable(request.url.path)
-        log.error("unexpected_error", reference=reference, path=path, exc_info=error)
+        # The middleware that named the request has been left.
+        reference = request.state.request_id
+        log.error(
+            "unexpected_error", request_id=reference, **named_by(request.scope), exc_info=error
+        )
         detail = "this is a fault of the service; give its operator the reference, which is logged"
-        return problem(500, "internal_error", detail, reference=reference)
-
-
-def _loggable(path: str) -> str:
-    """Return a path without what opens something for whoever knows it."""
-    return next((f"{each}…" for each in OPEN_BY_ADDRESS if path.startswith(each)), path)
+        response = problem(500, "internal_error", detail, reference=reference)
+        response.headers[HEADER] = reference
+        return response
 
 
 def _allowed(app: FastAPI, path: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import cast
 import structlog
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
@@ -25,6 +26,7 @@ from api.pages import dashboards as dashboard_pages
 from api.pages import jobs as job_pages
 from api.pages import runs as run_pages
 from api.pages import team as team_pages
+from api.requestlog import RequestLog
 from api.routes import (
     analyses,
     attempts,
@@ -52,11 +54,14 @@ from api.routes import (
 )
 from api.schemas.problem import problems
 from api.scrape import Scrape
+from api.shields import Shields
+from api.traced import Traced
 from core import __version__, keys, logs, teams
 from core.db import Database, utc_now
 from core.providers.client import ProviderClients
 from core.settings import Settings, get_settings
 from core.templates import install_builtin
+from core.traces import of_process
 from core.vault import Vault
 
 OPEN = (health.router, docs.router, assets.router, signing_in.router, shared.router)
@@ -95,6 +100,15 @@ CLOSED = (
 )
 """Under /v1, for holders of a key; beside each route stands who may call it."""
 
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""FastAPI's own would tell addresses, of which one signs in whoever opens it, and exceptions in
+full; `api.traced` tells neither."""
+
 USES_S = 60.0
 """Between writes of when keys were last used."""
 
@@ -119,6 +133,7 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=_name,
         lifespan=_lifespan,
+        telemetry=NO_TELEMETRY,
     )
     app.state.settings = settings or get_settings()
     app.state.nudge = nudge
@@ -127,6 +142,10 @@ def create_app(
     app.add_middleware(Crowds)
     app.add_middleware(Guard)
     app.add_middleware(Etags)
+    app.add_middleware(Shields)
+    if (traces := of_process()).on:
+        app.add_middleware(Traced, traces=traces)
+    app.add_middleware(RequestLog)
     errors.install(app)
     openapi.install(app)
     for router in (*OPEN, SCRAPED):
@@ -157,7 +176,7 @@ def _name(route: APIRoute) -> str:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    logs.configure()
+    logs.configure(form=settings.logs_as, level=settings.logs_from)
     database, feeds = Database.at(settings.database), Feeds()
     clients = ProviderClients(settings.private_networks)
     try:

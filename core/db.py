@@ -135,9 +135,13 @@ def create_db_engine(url: str) -> Engine:
     On SQLite a transaction starts with BEGIN, and with BEGIN IMMEDIATE in sessions opened by
     `writing`: a deferred transaction that reads and then writes fails at once when another
     writer was faster (SQLITE_BUSY_SNAPSHOT), whatever the busy timeout.
+
+    Errors tell statements without their values: these are replies, hashes of keys, sealed secrets.
     """
     if url.startswith("sqlite"):
-        engine = create_engine(url, json_serializer=_json, json_deserializer=orjson.loads)
+        engine = create_engine(
+            url, hide_parameters=True, json_serializer=_json, json_deserializer=orjson.loads
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         _begin_in_turn(engine)
         return engine
@@ -147,6 +151,7 @@ def create_db_engine(url: str) -> Engine:
         connect_args={"connect_timeout": CONNECT_S, "tcp_user_timeout": SILENCE_MS},
         pool_size=10,
         max_overflow=20,
+        hide_parameters=True,
         json_serializer=_json,
         json_deserializer=orjson.loads,
     )

@@ -21,7 +21,12 @@ from core.tables import Dataset, Job, Model, Run
 
 
 def submit(
-    session: Session, submission: Submission, *, idempotency_key: str | None, now: datetime
+    session: Session,
+    submission: Submission,
+    *,
+    idempotency_key: str | None,
+    now: datetime,
+    traceparent: str | None = None,
 ) -> Job:
     """Write a job and its runs; with a key that came before, return the job it made.
 
@@ -31,7 +36,7 @@ def submit(
     if (earlier := _made_by(session, idempotency_key)) is not None:
         return _same(earlier, body)
     job, made = draft(session, submission, now=now)
-    job.idempotency_key = idempotency_key
+    job.idempotency_key, job.traceparent = idempotency_key, traceparent
     budgets.assign(session, job, made, submission)
     try:
         with session.begin_nested():

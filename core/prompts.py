@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from core.media.prepare import prepare
 from core.media.store import MediaStore
@@ -19,6 +20,10 @@ class RunContext:
     template: str
     labels: tuple[str, ...]
     classes: Classes
+    job_id: UUID | None = None
+    """The job it is of; None: a preview."""
+    traceparent: str | None = None
+    """The trace that the job was submitted in."""
 
     def names(self, size: int) -> tuple[str, ...]:
         """Return the names that the samples of a request go by."""

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 
-from redis import Redis
-from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -94,11 +93,4 @@ def _answers(url: str) -> bool:
     """Tell whether the broker answers; that of embedded mode is this process."""
     if url.startswith("memory:"):
         return True
-    try:
-        with Redis.from_url(
-            url, socket_timeout=PING_TIMEOUT_S, socket_connect_timeout=PING_TIMEOUT_S
-        ) as client:
-            client.ping()
-    except (RedisError, OSError):
-        return False
-    return True
+    return bool(import_module("core.ping").answers(url, PING_TIMEOUT_S))

@@ -3,12 +3,15 @@
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.rules.addresses import LOOPBACK, Network
+
+LogFormat = Literal["console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class Settings(BaseSettings):
@@ -66,6 +69,16 @@ class Settings(BaseSettings):
         None, min_length=16, description="The admin's API key; unset: made in `data`/admin.key"
     )
 
+    celery_events: bool = Field(
+        default=False, description="Whether workers tell Celery's events, for Flower"
+    )
+    log_format: LogFormat | None = Field(
+        None, description="Of lines of the log; unset: json in distributed mode, else console"
+    )
+    log_level: LogLevel | None = Field(
+        None, description="The least that is logged; unset: info with json, else warning"
+    )
+
     @field_validator("import_roots", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -96,6 +109,16 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{(self.data / 'gerbench.db').absolute()}"
+
+    @property
+    def logs_as(self) -> LogFormat:
+        """Return the format of the log: where many processes work, programs read it."""
+        return self.log_format or ("console" if self.broker_url is None else "json")
+
+    @property
+    def logs_from(self) -> LogLevel:
+        """Return the least that is logged: a person at a screen is told of what is wrong."""
+        return self.log_level or ("info" if self.logs_as == "json" else "warning")
 
     @property
     def spool(self) -> Path:

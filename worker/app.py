@@ -37,6 +37,9 @@ def create_celery(settings: Settings) -> Celery:
         # Nobody outside of this process could reach it.
         worker_enable_remote_control=not embedded,
         broker_transport_options=transport,
+        # Four messages about each of ours, so only for those who look.
+        worker_send_task_events=settings.celery_events,
+        task_send_sent_event=settings.celery_events,
         result_backend_transport_options=transport,
         visibility_timeout=VISIBILITY_S,
         broker_connection_retry_on_startup=True,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,7 +21,9 @@ from core.rules.specs import CredentialRef
 from core.rules.tokens import estimate
 from core.rules.work import request_cost
 from core.spending import REST
+from core.traces import Span
 from core.vocabulary import Result
+from worker import telling
 from worker.judging import settlement
 from worker.turnstile import GivenBack, Turnstile
 
@@ -75,6 +78,18 @@ class Call:
         price = request_cost(model.prices, tokens - model.max_tokens, model.max_tokens)
         return Built(body, tokens, price)
 
+    def named(self) -> dict[str, str | int | None]:
+        """Return what a trace tells of the request."""
+        if not self.turnstile.engine.traces.on:
+            return {}
+        return {
+            "gerbench.job": str(self.context.job_id),
+            "gerbench.run": str(self.request.run_id),
+            "gerbench.request": self.request.id,
+            "gerbench.model": self.turnstile.model.name,
+            "gerbench.samples": len(self.samples),
+        }
+
     async def make(self, built: Made) -> None:
         """Wait for room, write the attempt, send, and settle what came back.
 
@@ -97,7 +112,6 @@ class Call:
 
     async def _send(self, built: Built, grant: Grant) -> None:
         """Write the attempt, send it, and settle what came back."""
-        body = built.body
         secret = await self._secret(grant)
         if grant.delay_s > 0:
             await asyncio.sleep(grant.delay_s)
@@ -106,6 +120,25 @@ class Call:
         if not isinstance(opened, Opened):
             await self.turnstile.back_out(grant)
             raise GivenBack(REST.total_seconds() if opened else 0.0)
+        with self._traced(grant, opened) as span:
+            exchange, reading = await self._exchange(built.body, secret)
+            span.note(telling.of_reply(exchange, reading), fault=telling.fault_of(reading))
+        if self.turnstile.engine.tells_all:
+            telling.attempt(grant, opened, exchange, reading)
+        try:
+            await self.turnstile.leave(grant, self.request.id, exchange, reading)
+        finally:
+            # Whatever happens to the accounts: what was paid for is stored.
+            await self._settle(reading, (opened, exchange))
+
+    def _traced(self, grant: Grant, opened: Opened) -> AbstractContextManager[Span]:
+        """Return the span of an attempt. The provider is not told of the trace: it is ours."""
+        traces, model = self.turnstile.engine.traces, self.turnstile.model
+        about = telling.of_call(model, self.turnstile.url, grant, opened) if traces.on else {}
+        return traces.span(f"chat {model.model}", about, kind="client")
+
+    async def _exchange(self, body: Body, secret: str | None) -> tuple[Exchange, Reading]:
+        """Send a body; return what came back, and what it means."""
         turnstile, adapter = self.turnstile, self.turnstile.adapter
         exchange = await turnstile.client.post(
             turnstile.url,
@@ -114,12 +147,7 @@ class Call:
             turnstile.model.timeout_s,
             secret=secret,
         )
-        reading = adapter.read(exchange, now=utc_now())
-        try:
-            await turnstile.leave(grant, self.request.id, exchange, reading)
-        finally:
-            # Whatever happens to the accounts: what was paid for is stored.
-            await self._settle(reading, (opened, exchange))
+        return exchange, adapter.read(exchange, now=utc_now())
 
     async def _secret(self, grant: Grant) -> str | None:
         """Return the secret to send with, read at its use. Raises GivenBack without it."""

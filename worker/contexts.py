@@ -11,20 +11,26 @@ from core.media.refs import from_json
 from core.prompts import RunContext, SampleInput
 from core.rules.classes import Classes
 from core.rules.specs import Condition, DatasetSpec
-from core.tables import Dataset, Run, Sample, Template
+from core.tables import Dataset, Job, Run, Sample, Template
 
 
 def of_run(session: Session, run_id: UUID) -> RunContext:
     """Return the context of a run."""
-    condition, text, spec = session.execute(
-        select(Run.condition, Template.text, Dataset.spec)
+    condition, text, spec, job_id, traceparent = session.execute(
+        select(Run.condition, Template.text, Dataset.spec, Run.job_id, Job.traceparent)
+        .join(Job, Job.id == Run.job_id)
         .join(Template, Template.id == Run.template_id)
         .join(Dataset, Dataset.id == Run.dataset_id)
         .where(Run.id == run_id)
     ).one()
     dataset = DatasetSpec.model_validate(spec)
     return RunContext(
-        Condition.model_validate(condition), text, dataset.labels, Classes.of(dataset)
+        Condition.model_validate(condition),
+        text,
+        dataset.labels,
+        Classes.of(dataset),
+        job_id,
+        traceparent,
     )
 
 

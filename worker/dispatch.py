@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from core import attempts, leases, models
 from core.db import AWAY, utc_now, words_of
@@ -181,12 +182,18 @@ class Slice:
 
     async def _carry(self, call: Call, built: Made) -> None:
         """Make a call; a bug in one must not end the others, and its lease brings it back."""
+        bind_contextvars(job=call.context.job_id, run=call.request.run_id, request=call.request.id)
         try:
-            await call.make(built)
-        except GivenBack as given:
-            await self._give_back(call, given.wait_s)
+            with self._engine.traces.span(
+                "request", call.named(), parent=call.context.traceparent
+            ) as span:
+                try:
+                    await call.make(built)
+                except GivenBack as given:
+                    span.note({"gerbench.given_back_s": given.wait_s})
+                    await self._give_back(call, given.wait_s)
         except Exception:
-            log.exception("call failed", request=call.request.id, run=str(call.request.run_id))
+            log.exception("call failed")
 
     async def _give_back(self, call: Call, wait_s: float) -> None:
         """Return a request that was not sent to the queue; no attempt counts."""

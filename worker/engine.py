@@ -23,6 +23,7 @@ from core.rules.outages import Outage
 from core.rules.specs import ModelSpec
 from core.rules.standings import Want
 from core.settings import Settings
+from core.traces import of_process
 from core.vault import Vault
 from worker.flow import Flow
 from worker.retention import Retention
@@ -49,6 +50,9 @@ class Engine:
         self.limiter = create_limiter(settings.broker)
         self.vault = Vault.of(settings)
         self.clients = ProviderClients(settings.private_networks)
+        self.traces = of_process()
+        self.tells_all = settings.logs_from == "debug"
+        """Whether each attempt is a line of the log; to ask the log itself costs 5 us."""
         self.owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
         """The name this process leases under; new for each start, so no two ever share it."""
         self.contexts: dict[UUID, RunContext] = {}

@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from uuid import UUID
 
+import structlog
+
 from core import jobs, runs
 from core.db import utc_now
 from core.rules.planning import portions
 from worker.engine import Engine
+
+log = structlog.get_logger()
 
 
 def plan(engine: Engine, run_id: UUID) -> Iterator[int]:
@@ -31,5 +35,6 @@ def plan(engine: Engine, run_id: UUID) -> Iterator[int]:
                     return
                 jobs.follow(session, jobs.owner(run), now=utc_now())
             yield end
+        log.info("run planned", job=run.job_id, run=run.id, samples=run.samples)
     finally:
         engine.planning.discard(run_id)

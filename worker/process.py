@@ -1,5 +1,7 @@
 """A worker as one object: started, and stopped within seconds."""
 
+import os
+import socket
 import threading
 from typing import Any
 
@@ -38,6 +40,7 @@ class WorkerProcess:
         """Begin to take work, and say so."""
         self.engine.begin(beat(self.engine))
         self._thread.start()
+        log.info("worker started", worker=self.engine.owner)
 
     def wake(self) -> None:
         """Look at the queue now instead of at the next tick."""
@@ -56,6 +59,7 @@ class WorkerProcess:
         self.engine.wind_down()
         controller.join()
         self.engine.close()
+        log.info("worker stopped", worker=self.engine.owner)
 
     def _made_controller(self) -> Any:
         """Return a Celery worker that works with this process's engine."""
@@ -67,7 +71,9 @@ class WorkerProcess:
             concurrency=THREADS,
             without_gossip=True,
             without_mingle=True,
-            without_heartbeat=True,
+            without_heartbeat=not self._settings.celery_events,
+            # Several on one machine are told apart by it.
+            hostname=f"gerbench-{os.getpid()}@{socket.gethostname()}",
         )
 
     def _serve(self) -> None:

@@ -10,8 +10,9 @@ from uuid import UUID
 import structlog
 from celery import Celery
 
-from core import batches, leases, runs
+from core import batches, jobs, leases, runs
 from core.db import AWAY, utc_now, words_of
+from core.traces import Attributes
 from worker.app import ADVANCE, DISPATCH, GATHER, PLAN, STALE_S, TICK
 from worker.batches import advance, gather
 from worker.dispatch import dispatch
@@ -36,10 +37,15 @@ def register(app: Celery, engine: Engine) -> None:
     @reaching()
     def plan_run(run_id: str) -> None:
         with engine.database.read() as session:
-            model_id = runs.get(session, UUID(run_id)).model_id
-        for _ in plan(engine, UUID(run_id)):
-            if model_id is not None:
-                wake(DISPATCH, model_id)
+            run = runs.get(session, UUID(run_id))
+            parent = jobs.get(session, jobs.owner(run)).traceparent
+        about: Attributes = {
+            "gerbench.job": str(run.job_id), "gerbench.run": run_id, "gerbench.samples": run.samples
+        }  # fmt: skip
+        with engine.traces.span("plan", about, parent=parent):
+            for _ in plan(engine, run.id):
+                if run.model_id is not None:
+                    wake(DISPATCH, run.model_id)
 
     @app.task(name=DISPATCH)
     @reaching()

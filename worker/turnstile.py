@@ -261,6 +261,14 @@ class Turnstile:
             rest=Rest(health, reading.retry_after_s, reason) if health else None,
         )
         await self.engine.limiter.settle(str(self.model_id), grant, outcome)
+        if health in {Health.EXHAUSTED, Health.REVOKED}:
+            # In whose words, its attempts tell: a provider may repeat in them what it was sent.
+            log.warning(
+                "a credential is not used any more",
+                model=self.model.name,
+                credential=grant.credential,
+                health=health,
+            )
         if health is Health.REVOKED:
             await self._stop_without_credentials(f"{grant.credential} was rejected: {reason}")
 

@@ -3,8 +3,12 @@
 import random
 from datetime import datetime
 
+import structlog
+
 from core import batches, closing, jobs, leases, rescue, runs
 from core.db import Database
+
+log = structlog.get_logger()
 
 LEFTOVERS = 20_000
 """Requests of cancelled runs that one tick cleans up."""
@@ -31,11 +35,14 @@ def tidy(database: Database, *, now: datetime) -> int:
     if expired:
         with database.write.begin() as session:
             rescued = rescue.rescue(session, expired_before=now, jitter=random.random(), now=now)
+    if rescued:
+        log.warning("requests were taken back from workers that died", requests=rescued)
     for run in finished:
         with database.write.begin() as session:
             jobs.lock(session, jobs.owner(run))
             closing.close(session, run.id, now=now)
             jobs.follow(session, jobs.owner(run), now=now)
+        log.info("run ended", job=run.job_id, run=run.id)
     if leftovers:
         with database.write.begin() as session:
             leases.cancel_leftovers(session, limit=LEFTOVERS, now=now)

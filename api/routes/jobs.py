@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Body, Header, Query, Request, Response, status
 
 from api.deps import DatabaseDep, NudgeDep, PageDep, PatienceDep
@@ -20,8 +21,11 @@ from core.jobs import JobFilter
 from core.rules.quotes import Quote
 from core.rules.states import Status
 from core.rules.submissions import Submission
+from core.traces import TRACEPARENT
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+log = structlog.get_logger(__name__)
 
 IdempotencyKey = Annotated[
     str | None,
@@ -48,10 +52,17 @@ def create_job(
     """Store the job and return at once; workers pick it up within seconds."""
     now = utc_now()
     with database.write.begin() as session:
-        job = jobs.submit(session, body, idempotency_key=idempotency_key, now=now)
+        job = jobs.submit(
+            session,
+            body,
+            idempotency_key=idempotency_key,
+            now=now,
+            traceparent=TRACEPARENT.get(),
+        )
         about = {"dataset": body.dataset, "models": list(body.models)}
         if job.created_at == now:
             trail.note(session, "create_job", job.id, about, now=now)
+    log.info("job submitted", job=job.id, dataset=body.dataset)
     nudge()
     response.headers["Location"] = request.app.url_path_for("get_job", job_id=job.id)
     return _shown(database, job.id, patience)

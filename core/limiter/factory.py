@@ -1,8 +1,10 @@
 """Which limiter goes with which broker."""
 
+from importlib import import_module
+from typing import cast
+
 from core.limiter.interface import Limiter
 from core.limiter.memory import MemoryLimiter
-from core.limiter.redis import RedisLimiter
 
 
 def create_limiter(broker_url: str) -> Limiter:
@@ -16,4 +18,6 @@ def create_limiter(broker_url: str) -> Limiter:
     scheme = scheme.replace("valkey", "redis")
     if scheme not in {"redis", "rediss"}:
         raise ValueError(f"no limiter goes with a broker at {scheme}://; use memory or redis")
-    return RedisLimiter(f"{scheme}://{rest}")
+    # Imported where it is used: embedded mode starts without Redis' client.
+    module = import_module("core.limiter.redis")
+    return cast("Limiter", module.RedisLimiter(f"{scheme}://{rest}"))

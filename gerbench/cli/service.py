@@ -1,6 +1,5 @@
 """The commands that run processes: `up`, `worker` and `beat`."""
 
-import logging
 import signal
 import threading
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import typer
 from core import logs
 from core.errors import DomainError, InvalidInput, Unauthorized
 from core.settings import Settings
+from core.traces import of_process
 from gerbench.cli.output import screen
 from gerbench.service import Service
 from worker.process import BeatProcess, WorkerProcess
@@ -43,7 +43,7 @@ def up(
 ) -> None:
     """Run the service: the API and, unless --no-worker, the worker and its clock."""
     settings = settings_with(data)
-    _log()
+    _log(settings)
     service = Service(settings, host=host, port=port, worker=worker)
     try:
         service.start()
@@ -54,6 +54,7 @@ def up(
         wait_for_signal(service.alive)
     finally:
         service.stop()
+        of_process().close()
     console.print("stopped")
 
 
@@ -70,20 +71,23 @@ def _offer_sign_in(service: Service) -> None:
 
 def worker(data: Data = None) -> None:
     """Work on jobs: any number of these may run, on any number of machines."""
-    _log()
-    process = WorkerProcess(_shared(data))
+    settings = _shared(data)
+    _log(settings)
+    process = WorkerProcess(settings)
     process.start()
     console.print("worker is ready")
     try:
         wait_for_signal(process.alive)
     finally:
         process.stop()
+        of_process().close()
 
 
 def beat(data: Data = None) -> None:
     """Send the tick that keeps the queue moving; one is enough, two do no harm."""
-    _log()
-    process = BeatProcess(_shared(data))
+    settings = _shared(data)
+    _log(settings)
+    process = BeatProcess(settings)
     process.start()
     console.print("beat is ready")
     try:
@@ -121,7 +125,7 @@ def wait_for_signal(alive: Callable[[], bool]) -> None:
             raise Died("a part of this process has died, as its log says; start it again")
 
 
-def _log() -> None:
-    """Send warnings and worse to standard error, whoever has them."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
-    logs.configure()
+def _log(settings: Settings) -> None:
+    """Send what is logged to standard error, whoever has it."""
+    logs.configure(form=settings.logs_as, level=settings.logs_from)
+    logs.configure_packages(settings.logs_as)

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -32,10 +33,8 @@ def described(url: str) -> dict[str, Any]:
 
 
 def execute(url: str, statement: str) -> None:
-    database = Database.at(url)
-    with database.write.begin() as session:
+    with closing(Database.at(url)) as database, database.write.begin() as session:
         session.execute(text(statement))
-    database.close()
 
 
 def test_migrated_database_is_the_one_that_the_tables_describe(

@@ -78,3 +78,10 @@ def test_every_page_is_open_to_everyone(
             assert not desk.overflows(), path
 
     assert not barriers, "\n".join(barriers)
+
+
+def test_the_documentation_of_the_api_works_without_an_inline_script(at_desk: OpenDesk) -> None:
+    with at_desk(width=WIDE, dark=False) as desk:
+        desk.page.goto(f"{desk.url}/docs")
+        desk.page.locator(".opblock-summary-control").first.click()
+        desk.page.locator(".opblock-body").first.wait_for()

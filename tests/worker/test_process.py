@@ -1,7 +1,11 @@
 """A worker as a whole: it takes work when it is woken, with no clock beside it."""
 
+import socket
+import threading
 from pathlib import Path
 
+import pytest
+from celery.events import EventReceiver
 from sqlalchemy import select
 
 from core import jobs
@@ -9,8 +13,11 @@ from core.db import Base, Database, utc_now
 from core.rules.submissions import Submission
 from core.settings import Settings
 from core.tables import Run
+from migrations import schema
 from tests import rows
-from tests.e2e.processes import eventually
+from tests.e2e.cluster import Broker
+from tests.e2e.processes import eventually, running
+from worker.app import STALE_S, TICK, create_celery
 from worker.process import WorkerProcess
 from worker.upkeep import quiet
 
@@ -65,3 +72,35 @@ def test_a_service_is_quiet_until_something_is_asked_of_it(tmp_path: Path) -> No
         jobs.cancel(session, made.id, now=utc_now())
     assert quiet(database)
     database.close()
+
+
+@pytest.mark.slow
+def test_celerys_events_are_told_to_who_asked_for_them(tmp_path: Path) -> None:
+    seen: list[tuple[str, str]] = []
+    broker = Broker(tmp_path)
+    shared = {"database_url": f"sqlite:///{tmp_path / 'shared.db'}", "broker_url": broker.url}
+    app = create_celery(Settings.model_validate({**shared, "celery_events": True}))
+    schema.upgrade(shared["database_url"])
+    environment = {f"GERBENCH_{name.upper()}": value for name, value in shared.items()}
+    environment |= {"GERBENCH_CELERY_EVENTS": "true", "GERBENCH_DATA": str(tmp_path)}
+    with (
+        running("worker", log=tmp_path / "log", environment=environment) as worker,
+        app.connection_for_read() as connection,
+    ):
+        heard = {"*": lambda event: seen.append((event["type"], event["hostname"]))}
+        receiver = EventReceiver(connection, heard, app=app)
+        listening = threading.Thread(target=lambda: receiver.capture(limit=None, wakeup=False))
+        listening.start()
+
+        def told() -> bool:
+            app.send_task(TICK, expires=STALE_S)
+            return {"task-received", "task-started", "task-succeeded"} <= {kind for kind, _ in seen}
+
+        try:
+            eventually(told, 60, lambda: worker.output)
+        finally:
+            receiver.should_stop = True
+            listening.join()
+        names = {name for kind, name in seen if kind in {"task-received", "task-succeeded"}}
+        assert names == {f"gerbench-{worker.pid}@{socket.gethostname()}"}
+    broker.stop()
