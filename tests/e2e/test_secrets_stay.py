@@ -14,7 +14,7 @@ import pytest
 
 from gerbench.faces import draw_faces
 from tests.e2e import jobs
-from tests.e2e.processes import up
+from tests.e2e.processes import eventually, up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "GERBENCH_LOG_LEVEL": "debug",
     "GERBENCH_LOG_FORMAT": "json",
 }
+STATUSES = {200, 400, 401, 500}
 CREDENTIALS = [{"env": "PROVIDER_KEY"}]
 WORDS = "Incorrect API key provided: {key}. You sent {authorization}"
 
@@ -131,14 +132,18 @@ def test_what_a_provider_repeats_is_told_nowhere_and_every_line_says_its_job(
             body = {"dataset": "faces", "models": ["local"], "batch_size": 1}
             submitted = ask.post("/v1/jobs", json=body)
             job = jobs.stands(client, submitted.json(), "paused")
-            statuses = {each["status"] for each in jobs.rows(client, job, "attempts")}
+
+            def heard() -> bool:
+                # A job pauses a moment before the attempt that was the reason is stored.
+                return {each["status"] for each in jobs.rows(client, job, "attempts")} == STATUSES
+
+            eventually(heard, 30)
             told = everything_told(ask, job)
         lines = [
             json.loads(line) for line in service.process.output.splitlines() if line[:1] == "{"
         ]
         written = service.process.output
 
-    assert statuses == {200, 400, 401, 500}
     files = {
         str(path): path.read_bytes().decode("latin-1")
         for path in data.rglob("*")
@@ -156,7 +161,7 @@ def test_what_a_provider_repeats_is_told_nowhere_and_every_line_says_its_job(
     assert submission["job"] == job["id"]
     assert submission["request_id"] == submitted.headers["X-Request-ID"]
     attempts = [line for line in lines if line["message"] == "attempt"]
-    assert {each["status"] for each in attempts} == {200, 400, 401, 500}
+    assert {each["status"] for each in attempts} == STATUSES
     for each in attempts:
         assert (each["job"], each["run"]) == (job["id"], job["runs"][0]["id"])
         assert each["request"] > 0
