@@ -8,7 +8,7 @@ change through this process, so is everybody.
 
 import asyncio
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import cast
@@ -27,7 +27,7 @@ from core.errors import Unauthorized
 KEPT_S = 0.5
 """How old a shared answer may be."""
 CROWD = 5
-"""Askers in a second; where there are more, they share."""
+"""Connections that ask in a second; where there are more, they share."""
 MAX_BODY = 256 * 2**10
 """Bytes of an answer that is kept."""
 MAX_KEPT = 200
@@ -37,6 +37,9 @@ OF_TEAMS = ("/v1/jobs", "/v1/runs", "/v1/metrics", "/v1/analyses/")
 """Paths whose answers are the same for all of a team who have one role."""
 OWN = frozenset({"range", "last-event-id"})
 """Headers of requests whose answers are theirs alone."""
+
+Askers = defaultdict[Hashable, set[Hashable]]
+"""Connections, by what they ask."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ class Crowds:
         self.app = app
         self._clock = clock
         self._second = 0
-        self._asked: Counter[Hashable] = Counter()
-        self._asked_before: Counter[Hashable] = Counter()
+        self._askers: Askers = defaultdict(set)
+        self._askers_before: Askers = defaultdict(set)
         self._made: dict[Hashable, Making] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +81,7 @@ class Crowds:
             await self.app(scope, receive, send)
         elif scope["method"] not in browsers.SAFE:
             await self._change(scope, receive, send)
-        elif (same := _same(scope)) is None or not self._is_crowd(same):
+        elif (same := _same(scope)) is None or not self._is_crowd(same, scope["client"]):
             await self.app(scope, receive, send)
         elif (answer := await self._shared(same)) is not None:
             await answer.give(send)
@@ -93,14 +96,17 @@ class Crowds:
         finally:
             self._made.clear()
 
-    def _is_crowd(self, same: Hashable) -> bool:
-        """Count who asks; tell whether many have in this second or the one before."""
+    def _is_crowd(self, same: Hashable, asker: Hashable) -> bool:
+        """Note who asks; tell whether many have in this second or the one before.
+
+        One who asks again and again is no crowd, and has to be told the newest.
+        """
         second = int(self._clock())
         if second != self._second:
-            self._asked_before = self._asked if second == self._second + 1 else Counter()
-            self._second, self._asked = second, Counter()
-        self._asked[same] += 1
-        return max(self._asked[same], self._asked_before[same]) > CROWD
+            self._askers_before = self._askers if second == self._second + 1 else defaultdict(set)
+            self._second, self._askers = second, defaultdict(set)
+        self._askers[same].add(asker)
+        return max(len(self._askers[same]), len(self._askers_before[same])) > CROWD
 
     async def _shared(self, same: Hashable) -> Answer | None:
         """Return an answer that is new enough, once it is made."""
