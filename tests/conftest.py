@@ -54,12 +54,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Put slow tests last, whatever the random order, those of a file one after the other."""
+    """Put slow tests last, whatever the random order: first those of chaos, which share a cluster.
+
+    Each worker takes a file of slow tests at a time, and one of them all of chaos.
+    """
     for item in items:
-        if item.get_closest_marker("slow") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if _is_slow(item):
+            group = "chaos" if _is_chaos(item) else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(group))
     yield
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    items.sort(key=lambda item: (_is_slow(item), not _is_chaos(item)))
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
+
+
+def _is_chaos(item: pytest.Item) -> bool:
+    return item.path.parent.name == "chaos"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -14,7 +14,7 @@ from core import batches
 from core.db import Database
 from core.limiter.redis import PREFIX
 from gerbench.client import Client
-from tests.e2e.processes import LAUNCHER, Process, Up, finished, running, up
+from tests.e2e.processes import LAUNCHER, Process, Up, finished, free_port, running, up
 
 KEY = "gb_end_to_end_admin"
 _numbers = count()
@@ -25,9 +25,10 @@ class Broker:
 
     def __init__(self, folder: Path) -> None:
         self._folders = (folder / f"redis-{number}" for number in count())
-        self._server = ValkeyServer(data_dir=next(self._folders))
+        # Not the first one free, which another test's broker may leave for a moment.
+        self._port = free_port()
+        self._server = ValkeyServer(port=self._port, data_dir=next(self._folders))
         self._server.start()
-        self._port = self._server.port
         self.url = f"redis://127.0.0.1:{self._port}"
 
     def stop(self) -> None:

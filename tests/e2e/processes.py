@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -39,6 +40,14 @@ def eventually(
         assert time.monotonic() < deadline, f"not within {seconds} s: {value} {told()}"
         time.sleep(POLL_S)
     return value
+
+
+def free_port() -> int:
+    """Return a port that nobody has, from those that the system gives away at random."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port: int = asked.getsockname()[1]
+    return port
 
 
 class Process:

@@ -4,10 +4,8 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from gerbench.cli.main import app
+from tests.e2e.processes import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -36,21 +35,12 @@ def lines(kind: str) -> list[str]:
     ]
 
 
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 def test_every_command_for_one_machine_runs_in_the_order_of_the_guide(tmp_path: Path) -> None:
-    port, endpoint = free_ports(2)
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("GERBENCH_")},
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PORT": str(port),
-        "ENDPOINT_PORT": str(endpoint),
+        "PORT": str(free_port()),
+        "ENDPOINT_PORT": str(free_port()),
     }
     script = subprocess.Popen(
         ["bash", "-c", START + "".join(blocks("sh"))],
