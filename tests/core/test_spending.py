@@ -313,7 +313,9 @@ class Spending(RuleBasedStateMachine):
                 for age in range(len(budgets))
             ]
             teams.get(session, DEFAULT_ID).monthly_budget_nano = team
-            found = session.scalars(select(Run.id)).all()
+            # The ids of requests follow the age of their job, not the random one of their run.
+            by_age = select(Run.id).join(Job, Job.id == Run.job_id).order_by(Job.created_at)
+            found = session.scalars(by_age).all()
         for run_id in found:
             plan(self.database, run_id)
         self.model_id, self.jobs = model.id, [job.id for job in made]
