@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import cast
+from http import HTTPStatus
 
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.datastructures import Headers
@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import browsers
-from api.keyring import Keyring
+from api.deps import get_keyring
 from core.access import Caller
 from core.db import utc_now
 from core.errors import Unauthorized
@@ -158,7 +158,9 @@ def _settle(future: asyncio.Future[Answer | None], answer: Answer | None) -> Non
 def _is_shareable(start: Message) -> bool:
     headers = Headers(raw=start["headers"])
     kind = headers.get("content-type", "")
-    return start["status"] == 200 and kind.startswith(KINDS) and "set-cookie" not in headers  # noqa: PLR2004
+    return (
+        start["status"] == HTTPStatus.OK and kind.startswith(KINDS) and "set-cookie" not in headers
+    )
 
 
 def _tag(scope: Scope) -> list[tuple[bytes, bytes]]:
@@ -185,9 +187,8 @@ def _caller(request: Request) -> Caller | None:
     token = secret if scheme.lower() == "bearer" else browsers.token_of(request)
     if not token:
         return None
-    keyring = cast("Keyring", request.app.state.keyring)
     try:
-        known = keyring.remembered(token, now=utc_now())
+        known = get_keyring(request).remembered(token, now=utc_now())
     except Unauthorized:
         return None
     return None if known is None else known.caller

@@ -6,6 +6,7 @@ A route that knows what its answer is made of says so before it makes it: see `u
 
 import re
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
@@ -79,7 +80,7 @@ class _Answer:
     async def _start(self, message: Message) -> None:
         headers = Headers(raw=message["headers"])
         own: Any = self._scope.get("state", {}).get("etag") or headers.get("etag")
-        if message["status"] != 200:  # noqa: PLR2004 - only a whole answer has a tag
+        if message["status"] != HTTPStatus.OK:  # only a whole answer has a tag
             await self._send(message)
         elif own is not None:
             await self._tagged(message, own)

@@ -21,6 +21,7 @@ from gerbench.cli.output import (
     moment,
     print_items,
     print_json,
+    print_once,
     print_one,
     screen,
     short,
@@ -149,14 +150,9 @@ def share_dashboard(
     body = {} if expires is None else {"expires_at": moment_of(expires)}
     with connect(data) as client:
         made = client.post(path("dashboards", view, "links"), body)
-    if as_json:
-        print_json(made)
-        return
-    print(made["url"])
-    screen(stderr=True).print(
-        f"This link is not shown again. Whoever has it sees the view until"
-        f" {moment(made['expires_at'])}."
-    )
+    ends = moment(made["expires_at"])
+    told = f"This link is not shown again. Whoever has it sees the view until {ends}."
+    print_once(made, "url", told, as_json=as_json)
 
 
 @app.command("links")

@@ -8,7 +8,16 @@ import typer
 
 from core.vocabulary import Role
 from gerbench.cli.options import AsJson, Data, Limit, examples, full_id, given
-from gerbench.cli.output import Column, moment, print_items, print_json, screen, short, when
+from gerbench.cli.output import (
+    Column,
+    moment,
+    print_items,
+    print_json,
+    print_once,
+    screen,
+    short,
+    when,
+)
 from gerbench.client import Json, connect, path
 
 app = typer.Typer(no_args_is_help=True, help="Who may call the API, and as what.")
@@ -104,13 +113,8 @@ def create_key(
         body["expires_at"] = moment_of(expires)
     with connect(data) as client:
         made = client.post(path("keys"), body)
-    if as_json:
-        print_json(made)
-        return
-    print(made["secret"])
-    screen(stderr=True).print(
-        "This key is not shown again. Its holder sets GERBENCH_API_KEY to it."
-    )
+    told = "This key is not shown again. Its holder sets GERBENCH_API_KEY to it."
+    print_once(made, "secret", told, as_json=as_json)
 
 
 @app.command("revoke")

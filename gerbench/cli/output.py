@@ -188,3 +188,12 @@ def print_one(item: Json, *, as_json: bool) -> None:
         print_json(item)
     else:
         screen().print(fields(item))
+
+
+def print_once(made: Json, field: str, told: str, *, as_json: bool) -> None:
+    """Print a secret that is shown this once, alone on stdout; what it is goes to stderr."""
+    if as_json:
+        print_json(made)
+        return
+    print(made[field])
+    screen(stderr=True).print(told)

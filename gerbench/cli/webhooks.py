@@ -10,6 +10,7 @@ from gerbench.cli.output import (
     Column,
     print_items,
     print_json,
+    print_once,
     print_one,
     screen,
     short,
@@ -73,14 +74,11 @@ def add_webhook(
     body = {"url": url, **given(events=event, description=description)}
     with connect(data) as client:
         made = client.post(path("webhooks"), body)
-    if as_json:
-        print_json(made)
-        return
-    print(made["secret"])
-    screen(stderr=True).print(
+    told = (
         f"This secret is not shown again. Its receiver verifies messages with it.\n"
         f"Try it: gerbench webhooks ping {made['id'][:8]}"
     )
+    print_once(made, "secret", told, as_json=as_json)
 
 
 @app.command("list")
@@ -180,11 +178,7 @@ def renew_secret(
     with connect(data) as client:
         place = path("webhooks", "jobs") if webhook is None else _place(client, webhook)
         made = client.post(f"{place}/secret")
-    if as_json:
-        print_json(made)
-        return
-    print(made["secret"])
-    screen(stderr=True).print("This secret is not shown again.")
+    print_once(made, "secret", "This secret is not shown again.", as_json=as_json)
 
 
 @app.command("deliveries")
