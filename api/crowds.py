@@ -81,7 +81,7 @@ class Crowds:
             await self.app(scope, receive, send)
         elif scope["method"] not in browsers.SAFE:
             await self._change(scope, receive, send)
-        elif (same := _same(scope)) is None or not self._is_crowd(same, scope["client"]):
+        elif (same := _same(scope)) is None or not self._is_crowd(same, _asker(scope)):
             await self.app(scope, receive, send)
         elif (answer := await self._shared(same)) is not None:
             await answer.give(send)
@@ -148,6 +148,11 @@ class _Recorder:
             whole = not message.get("more_body", False) and len(body) <= MAX_BODY
             _settle(self._answer, Answer(self._start, body) if whole else None)
         await self._send(message)
+
+
+def _asker(scope: Scope) -> Hashable:
+    """Return the address and port of who asks: some servers give a list of the two."""
+    return tuple(scope.get("client") or ())
 
 
 def _settle(future: asyncio.Future[Answer | None], answer: Answer | None) -> None:

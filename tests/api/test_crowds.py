@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from api.crowds import CROWD, KEPT_S, Crowds
 from api.etags import Etags
@@ -109,6 +110,22 @@ async def test_fifty_who_ask_at_once_are_given_what_was_made_for_one_of_them(des
     # The first few were no crowd yet.
     assert desk.made["/v1/jobs"] == CROWD + 1
     assert Counter(a.json()["made"] for a in answers)[CROWD + 1] == MANY - CROWD
+
+
+@pytest.mark.parametrize("client", [["127.0.0.1", 1], None])
+async def test_an_address_may_come_as_a_list_or_not_at_all(
+    desk: Desk, client: list[str | int] | None
+) -> None:
+    authorization = {"Authorization": f"Bearer {desk.recognise(Party.VIEWER)}"}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await desk.app({**scope, "client": client}, receive, send)
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk") as http:
+        asked = await http.get("/v1/jobs", headers=authorization)
+
+    assert asked.json() == {"made": 1}
 
 
 async def test_whoever_asks_alone_however_often_is_given_the_newest(desk: Desk) -> None:
