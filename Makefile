@@ -16,9 +16,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c '$(FITS)' >/dev/null 2>&1 && echo $$p && break; done)
 UV := $(shell command -v uv 2>/dev/null)
 
-# Tests run in parallel; slow ones, which start processes, at the end, a file at a time in each worker.
+# Tests run in parallel, a file at a time in each worker, which shares what its fixtures start.
 WORKERS ?= logical
-PARALLEL := -n $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format types contracts schema lock lock-check check \

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +44,9 @@ MakeDatabase = Callable[..., str]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell without job control lets what it runs in the background ignore Ctrl-C, and so would
+    # the processes that tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         config.stash[SESSION] = servers.open_session()
 
@@ -52,17 +56,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         servers.close_session(folder)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Put slow tests last, whatever the random order: first those of chaos, which share a cluster.
-
-    Each worker takes a file of slow tests at a time, and one of them all of chaos.
-    """
-    for item in items:
-        if _is_slow(item):
-            group = "chaos" if _is_chaos(item) else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
-    yield
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put slow tests last, whatever the random order: first those of chaos, which take longest."""
     items.sort(key=lambda item: (_is_slow(item), not _is_chaos(item)))
 
 
