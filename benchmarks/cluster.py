@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -119,7 +120,8 @@ def distributed(folder: Path, postgres: str, workers: int) -> Iterator[Running]:
     """Run API, clock and workers as processes, on a database and a Redis of their own."""
     data, name = folder / "var", f"benchmark_{uuid4().hex[:12]}"
     (folder / "media").mkdir()
-    broker = ValkeyServer(data_dir=folder / "redis")
+    # Where two start at a time, the port that it would find by itself is found by both.
+    broker = ValkeyServer(port=_free_port(), data_dir=folder / "redis")
     broker.start()
     environment = {
         "GERBENCH_DATABASE_URL": f"{postgres.rpartition('/')[0]}/{name}",
@@ -140,6 +142,14 @@ def distributed(folder: Path, postgres: str, workers: int) -> Iterator[Running]:
         broker.stop()
         with psycopg.connect(plain, autocommit=True) as server:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def _free_port() -> int:
+    """Return a port that nobody has, from those that the system gives away at random."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port: int = asked.getsockname()[1]
+    return port
 
 
 @contextmanager
