@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Exists, Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Exists, Select, and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -83,9 +83,9 @@ def due(session: Session, *, now: datetime) -> list[UUID]:
     return list(found)
 
 
-def any_open(session: Session) -> bool:
-    """Tell whether a batch is under way; it may outlast its runs by a step."""
-    return session.scalar(select(Batch.id).where(Batch.poll_at.is_not(None)).limit(1)) is not None
+def some_open() -> ColumnElement[bool]:
+    """Return whether a batch is under way; it may outlast its runs by a step."""
+    return exists().where(Batch.poll_at.is_not(None))
 
 
 def _wanted() -> Exists:

@@ -259,9 +259,14 @@ def recall(session: Session, *, now: datetime) -> None:
     )
 
 
+def some_left_over() -> ColumnElement[bool]:
+    """Return whether a cancelled run still has due requests."""
+    return _leftovers().exists()
+
+
 def has_leftovers(session: Session) -> bool:
     """Tell whether a cancelled run still has due requests."""
-    return session.scalar(_leftovers().limit(1)) is not None
+    return bool(session.scalar(select(some_left_over())))
 
 
 def cancel_leftovers(session: Session, *, limit: int, now: datetime) -> None:

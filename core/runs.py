@@ -6,7 +6,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session, defer, joinedload
 
 from core.errors import IllegalMove, NotFound
@@ -114,13 +114,13 @@ def hold(session: Session, run_ids: Iterable[UUID]) -> None:
     session.connection().execute(HOLD, {"ids": list(run_ids)})
 
 
-def any_open(session: Session) -> bool:
-    """Tell whether a run has not ended, or a request of one that has is in a worker's hands."""
+def some_open() -> ColumnElement[bool]:
+    """Return whether a run has not ended, or a request of one that has is in a worker's hands."""
     open_run = exists().where(Run.status.in_((Status.QUEUED, Status.RUNNING, Status.PAUSED)))
     leased = exists().where(
         Request.state == RequestState.LEASED, Request.lease_expires_at.is_not(None)
     )
-    return bool(session.scalar(select(open_run | leased)))
+    return open_run | leased
 
 
 def unplanned(session: Session) -> list[UUID]:

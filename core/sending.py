@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.queries import exactly
@@ -16,6 +16,10 @@ from core.tables.webhooks import Signing
 AT_ONCE = 4
 """Tries under way to one address: a receiver that hangs must not hold up the others."""
 LOST = "the worker died before the answer: it may have been received"
+
+
+Now = datetime | ColumnElement[datetime]
+"""The moment itself, or a parameter in its place."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +44,24 @@ class Parcel:
     body: str
 
 
-def _ready(now: datetime) -> ColumnElement[bool]:
+def _ready(now: Now) -> ColumnElement[bool]:
     """Return the condition that a delivery may be sent now."""
     return and_(exactly(Delivery.state, DeliveryState.DUE), Delivery.not_before <= now)
 
 
-def _abandoned(now: datetime) -> ColumnElement[bool]:
+def _abandoned(now: Now) -> ColumnElement[bool]:
     """Return the condition that the worker that sends a delivery is gone."""
     return and_(exactly(Delivery.state, DeliveryState.LEASED), Delivery.leased_until < now)
 
 
+def some_due(now: Now) -> ColumnElement[bool]:
+    """Return whether there is something to send now."""
+    return exists().where(Delivery.finished_at.is_(None), or_(_ready(now), _abandoned(now)))
+
+
 def any_due(session: Session, *, now: datetime) -> bool:
     """Tell whether there is something to send now."""
-    waiting = or_(_ready(now), _abandoned(now))
-    query = select(Delivery.id).where(Delivery.finished_at.is_(None), waiting)
-    return session.scalar(query.limit(1)) is not None
+    return bool(session.scalar(select(some_due(now))))
 
 
 def lease(

@@ -104,7 +104,9 @@ def reaching() -> Iterator[None]:
 def work_due(engine: Engine, *, now: datetime) -> list[tuple[Any, ...]]:
     """Tidy up, and return what else there is to do: names of Celery tasks, each with its ids."""
     database = engine.database
-    due = [] if quiet(database) else _queued(engine, now=now)
+    if quiet(database, now=now):
+        return []
+    due = _queued(engine, now=now)
     # After the tidying: what has come to its end is told at once.
     with database.read() as session:
         outbox = [(DELIVER,)] if sending.any_due(session, now=now) else []

@@ -4,9 +4,10 @@ import random
 from datetime import datetime
 
 import structlog
+from sqlalchemy import bindparam, or_, select
 
-from core import batches, closing, deliveries, jobs, leases, rescue, runs
-from core.db import Database
+from core import batches, closing, deliveries, jobs, leases, rescue, runs, sending
+from core.db import Database, UtcDateTime
 
 log = structlog.get_logger()
 
@@ -14,12 +15,21 @@ LEFTOVERS = 20_000
 """Requests of cancelled runs that one tick cleans up."""
 
 
-def quiet(database: Database) -> bool:
-    """Tell whether there is nothing to move; few looks, since it is asked every second."""
+STIRS = select(
+    or_(
+        runs.some_open(),
+        leases.some_left_over(),
+        batches.some_open(),
+        sending.some_due(bindparam("now", type_=UtcDateTime)),
+    )
+)
+"""Whether there is something to move or to send; made once, which takes longer than the look."""
+
+
+def quiet(database: Database, *, now: datetime) -> bool:
+    """Tell whether there is nothing to move or to send; in one look, since each tick asks it."""
     with database.read() as session:
-        return not (
-            runs.any_open(session) or leases.has_leftovers(session) or batches.any_open(session)
-        )
+        return not session.scalar(STIRS, {"now": now})
 
 
 def tidy(database: Database, *, now: datetime) -> int:

@@ -61,16 +61,16 @@ def test_a_worker_that_is_woken_looks_at_once(tmp_path: Path) -> None:
 
 def test_a_service_is_quiet_until_something_is_asked_of_it(tmp_path: Path) -> None:
     database = database_at(settings_at(tmp_path))
-    assert quiet(database)
+    assert quiet(database, now=utc_now())
 
     with database.write.begin() as session:
         submission = Submission.model_validate(BODY)
         made = jobs.submit(session, submission, idempotency_key=None, now=utc_now())
-    assert not quiet(database)
+    assert not quiet(database, now=utc_now())
 
     with database.write.begin() as session:
         jobs.cancel(session, made.id, now=utc_now())
-    assert quiet(database)
+    assert quiet(database, now=utc_now())
     database.close()
 
 
