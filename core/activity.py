@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from core import jobs
+from core.models import allowed
 from core.rules.specs import ModelSpec
 from core.tables import Attempt, Model, Request, Run
 from core.vocabulary import Cause, Result
@@ -108,7 +109,7 @@ def _minutes(session: Session, run_ids: Sequence[UUID], *, until: datetime) -> t
 def _limits(session: Session, runs: Sequence[Run]) -> tuple[ModelLimit, ...]:
     ids = {run.model_id for run in runs}
     found = session.scalars(select(Model).where(Model.id.in_(ids)).order_by(Model.name))
-    return tuple(_limit(ModelSpec.model_validate(model.spec)) for model in found)
+    return tuple(_limit(allowed(session, model)) for model in found)
 
 
 def _limit(spec: ModelSpec) -> ModelLimit:

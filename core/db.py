@@ -1,5 +1,7 @@
 """The database: engine, sessions, and the types that both dialects share."""
 
+import sqlite3
+import time
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, cast
@@ -31,6 +33,9 @@ from core.turns import Turns
 
 SQLITE_BUSY_MS = 30_000
 """How long a SQLite writer waits for another; one process holds the folder, so seconds suffice."""
+
+WAL_AGAIN_S = 0.02
+"""Before another try to let a new file take readers beside a writer."""
 
 CONNECT_S = 10
 """How long a server may take to let a connection in."""
@@ -122,11 +127,29 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
     """Set up a SQLite connection; transactions are begun by `_begin_immediate`."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_MS}")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_MS}")
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Let readers and a writer work at once; the file remembers.
+
+    Of several that open a new file at once all but one are refused, whatever the busy timeout:
+    each has read what it wants to change.
+    """
+    until = time.monotonic() + SQLITE_BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(WAL_AGAIN_S)
+        else:
+            return
 
 
 def create_db_engine(url: str) -> Engine:

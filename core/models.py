@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from core import paging
 from core.access import team_of
 from core.errors import Conflict, InvalidInput, NotFound
+from core.rules.shares import part
 from core.rules.specs import ModelSpec
 from core.rules.states import ENDED, Status
-from core.tables import Model, Run
+from core.tables import Model, Run, Team
 
 
 class DeclaredModel(ModelSpec):
@@ -70,8 +71,15 @@ def get(session: Session, name: str, *, for_update: bool = False) -> Model:
 
 
 def declared(session: Session, model_id: UUID) -> DeclaredModel:
-    """Return a model as it is declared now, in use or not."""
-    return DeclaredModel.of(session.get_one(Model, model_id))
+    """Return a model as it may be called now, in use or not; see `allowed`."""
+    return allowed(session, session.get_one(Model, model_id))
+
+
+def allowed(session: Session, model: Model) -> DeclaredModel:
+    """Return a model as it is declared, its limits cut to the share that its team has of them."""
+    spec = DeclaredModel.of(model)
+    share = session.get_one(Team, model.team_id).rate_share
+    return spec.model_copy(update={"limits": part(spec.limits, share)})
 
 
 def running(session: Session, model_id: UUID) -> Sequence[UUID]:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Float, cast, func, select
 from sqlalchemy.orm import Session
 
 from core import datasets
+from core.models import allowed
 from core.rules.batches import WINDOW_S
 from core.rules.pacing import Load, Pacing, Waiting
 from core.rules.profiles import Profile
@@ -71,7 +72,7 @@ def _models(session: Session, runs: Sequence[Run]) -> dict[UUID, ModelSpec]:
     """Return the models of some runs, in the order that they come in."""
     ids = list(dict.fromkeys(run.model_id for run in runs if run.model_id))
     found = session.scalars(select(Model).where(Model.id.in_(ids)))
-    specs = {model.id: ModelSpec.model_validate(model.spec) for model in found}
+    specs = {model.id: allowed(session, model) for model in found}
     return {model_id: specs[model_id] for model_id in ids}
 
 

@@ -72,6 +72,17 @@ def set_budget(session: Session, team_id: UUID, changed: Mapping[str, Any]) -> T
     return team
 
 
+def set_rate_share(session: Session, name: str, share: float) -> Team:
+    """Hold a team's calls to a part of its models' limits. Raises NotFound.
+
+    Slices under way go on as they began, for less than half a minute.
+    """
+    team = named(session, name)
+    team.rate_share = share
+    session.flush()
+    return team
+
+
 def months(session: Session, team_id: UUID) -> Sequence[TeamSpend]:
     """Return what a team spent in its last months, the latest first."""
     query = select(TeamSpend).where(TeamSpend.team_id == team_id)

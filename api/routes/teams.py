@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response, status
 from api import cursors
 from api.deps import CallerDep, DatabaseDep, PageDep
 from api.rules import ADMIN, OPERATOR, VIEWER
-from api.schemas.access import OwnTeam, TeamCreate, TeamOut
+from api.schemas.access import OwnTeam, TeamCreate, TeamOut, TeamShare
 from api.schemas.base import Page
 from api.schemas.budgets import ModelMonthOut, TeamChange
 from api.schemas.problem import problems
@@ -85,6 +85,23 @@ def create_team(body: TeamCreate, database: DatabaseDep) -> TeamOut:
     with database.write.begin() as session:
         team = teams.create(session, body.name)
         trail.note(session, "create_team", team.name, {"id": str(team.id)}, now=now)
+    return TeamOut.of(team)
+
+
+@router.patch(
+    "/teams/{name}",
+    dependencies=[OPERATOR],
+    summary="Set a team's share of rates",
+    responses=problems(404),
+)
+def share_rate(name: str, body: TeamShare, database: DatabaseDep) -> TeamOut:
+    """Hold the team's calls to a part of the limits that its models are declared with.
+
+    So that several teams use one account of a provider: each declares its limits as they are.
+    """
+    with database.write.begin() as session:
+        team = teams.set_rate_share(session, name, body.rate_share)
+        trail.note(session, "share_rate", team.name, body.model_dump(), now=utc_now())
     return TeamOut.of(team)
 
 

@@ -5,7 +5,14 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from api.schemas.base import Body
 from api.schemas.budgets import MonthOut
@@ -86,16 +93,27 @@ class TeamCreate(Body):
     name: Name
 
 
+class TeamShare(Body):
+    """What part of its models' limits a team's calls are to be held to."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"rate_share": 0.5}})
+
+    rate_share: float = Field(gt=0, le=1)
+
+
 class TeamOut(BaseModel):
     """A team."""
 
     id: UUID
     name: str
+    rate_share: float = Field(
+        description="The part of the limits of its models that its calls are held to"
+    )
 
     @classmethod
     def of(cls, team: Team) -> Self:
         """Return a team as it is shown."""
-        return cls(id=team.id, name=team.name)
+        return cls(id=team.id, name=team.name, rate_share=team.rate_share)
 
 
 class KeyOfCaller(BaseModel):
@@ -125,6 +143,7 @@ class OwnTeam(TeamOut):
         return cls(
             id=team.id,
             name=team.name,
+            rate_share=team.rate_share,
             monthly_budget_usd=None if nano is None else dollars(nano),
             monthly_budget_requests=team.monthly_budget_requests,
             months=[MonthOut.of(month) for month in months],

@@ -16,7 +16,7 @@ DEFAULT_ID = UUID("5a1d9c1e-6f1b-4d5e-9a55-7be1a2c0f001")
 
 
 class Team(Base):
-    """Those who share datasets, models, jobs and runs, and a monthly budget."""
+    """Those who share datasets, models, jobs and runs, a monthly budget, and a part of limits."""
 
     __tablename__ = "teams"
 
@@ -26,10 +26,13 @@ class Team(Base):
     """Billionths of a US dollar for a calendar month in UTC; null: no bound."""
     monthly_budget_requests: Mapped[int | None] = mapped_column(BigInteger)
     """Attempts in such a month; null: no bound."""
+    rate_share: Mapped[float] = mapped_column(default=1.0, server_default="1")
+    """The part of the limits of its models that its calls are held to."""
 
     __table_args__ = (
         CheckConstraint("monthly_budget_nano >= 0", name="dollars_not_negative"),
         CheckConstraint("monthly_budget_requests >= 0", name="requests_not_negative"),
+        CheckConstraint("rate_share > 0 AND rate_share <= 1", name="share_is_a_part"),
     )
 
 

@@ -22,7 +22,11 @@ MONTHS = (
     Column("calls", lambda month: f"{month['attempts']:,}", right=True),
 )
 SPEND = (MONTHS[0], Column("model", "model", wrap=True), *MONTHS[1:])
-COLUMNS = (Column("name", "name"), Column("id", "id"))
+COLUMNS = (
+    Column("name", "name"),
+    Column("share of rates", lambda team: f"{team['rate_share']:.4g}", right=True),
+    Column("id", "id"),
+)
 ENTRIES = (
     Column("when", when("at")),
     Column("key", "key_name", wrap=True),
@@ -59,6 +63,24 @@ def set_budget(
     body = {f"monthly_{name}": bound for name, bound in change.items()}
     with connect(data) as client:
         _print_own(client.patch(path("team"), body), as_json=as_json)
+
+
+@app.command("share", epilog=examples("gerbench teams share vision-lab 0.5"))
+def share_rate(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    share: Annotated[float, typer.Argument(metavar="SHARE", help="More than 0, at most 1.")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold a team to a part of its models' limits, where teams share one account; for operators."""
+    with connect(data) as client:
+        team = client.patch(path("teams", name), {"rate_share": share})
+    if as_json:
+        print_json(team)
+        return
+    screen().print(
+        f"{team['name']} is held to {team['rate_share']:.4g} of its models' limits from now on"
+    )
 
 
 @app.command("list")
@@ -142,6 +164,8 @@ def _print_own(team: Json, *, as_json: bool) -> None:
         return
     usd, requests = team["monthly_budget_usd"], team["monthly_budget_requests"]
     told = {"name": team["name"], "a month": budgets.bounds(usd, requests), "key": team["key"]}
+    if team["rate_share"] < 1:
+        told["share of rates"] = f"{team['rate_share']:.4g}"
     print_one(told, as_json=False)
     if team["months"]:
         screen().print(rows(team["months"], MONTHS))

@@ -23,9 +23,13 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("monthly_budget_nano", sa.BigInteger(), nullable=True),
         sa.Column("monthly_budget_requests", sa.BigInteger(), nullable=True),
+        sa.Column("rate_share", sa.Double(), server_default="1", nullable=False),
         sa.CheckConstraint("monthly_budget_nano >= 0", name=op.f("ck_teams_dollars_not_negative")),
         sa.CheckConstraint(
             "monthly_budget_requests >= 0", name=op.f("ck_teams_requests_not_negative")
+        ),
+        sa.CheckConstraint(
+            "rate_share > 0 AND rate_share <= 1", name=op.f("ck_teams_share_is_a_part")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_teams")),
         sa.UniqueConstraint("name", name=op.f("uq_teams_name")),

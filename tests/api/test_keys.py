@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -123,6 +124,20 @@ def test_teams_are_made_by_operators_and_each_is_shown_its_own(service: Service)
     assert [each["name"] for each in listed] == ["default", OTHER_TEAM, "vision-lab"]
     own = service.ask(Party.STRANGER, "GET", "/v1/team").json()
     assert (own["name"], own["key"]["role"], own["key"]["operator"]) == (OTHER_TEAM, "admin", False)
+
+
+def test_operators_say_which_part_of_its_limits_a_team_has(service: Service) -> None:
+    def share(**body: object) -> httpx.Response:
+        path = f"/v1/teams/{OTHER_TEAM}"
+        answer: httpx.Response = service.ask(Party.OPERATOR, "PATCH", path, json=body)
+        return answer
+
+    assert service.ask(Party.STRANGER, "GET", "/v1/team").json()["rate_share"] == 1
+    assert share(rate_share=0.25).json()["rate_share"] == 0.25
+    assert service.ask(Party.STRANGER, "GET", "/v1/team").json()["rate_share"] == 0.25
+    assert {share(rate_share=bad).status_code for bad in (0, 1.01, -1, "much", None)} == {422}
+    unknown = service.ask(Party.OPERATOR, "PATCH", "/v1/teams/no", json={"rate_share": 1})
+    assert unknown.status_code == 404
 
 
 def test_the_key_of_the_data_folder_is_an_operators_in_the_default_team(service: Service) -> None:

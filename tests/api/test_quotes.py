@@ -38,6 +38,16 @@ def test_a_quote_takes_the_body_of_a_job_and_makes_none(ready: TestClient) -> No
     assert quoted["seconds"] == 4 * 10 + 10
 
 
+def test_a_quote_is_of_the_teams_share_of_the_limits(ready: TestClient) -> None:
+    whole = ready.post("/v1/jobs/quote", json=BODY).json()
+    ready.patch("/v1/teams/default", json={"rate_share": 0.5})
+
+    part = ready.post("/v1/jobs/quote", json=BODY).json()
+
+    assert (part["usd"], part["bound_by"]) == (whole["usd"], "rpm")
+    assert part["seconds"] - 10 == 2 * (whole["seconds"] - 10)
+
+
 def test_a_quote_says_what_is_not_known(ready: TestClient) -> None:
     quoted = ready.post("/v1/jobs/quote", json={**BODY, "models": ["local", "free"]}).json()
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from core import models
+from core import models, teams
 from core.db import Database
 from core.errors import Conflict, InvalidInput, NotFound
 from core.models import DeclaredModel
 from core.rules.specs import ModelSpec
 from core.rules.states import ENDED, Status
 from core.tables import Model
+from core.tables.teams import DEFAULT
 from tests.rows import add_run
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -38,6 +39,18 @@ def test_a_model_is_found_by_its_name(database: Database) -> None:
     with database.read() as session:
         assert models.get(session, "local").id == made.id
         assert models.declared(session, made.id) == declared(limits={"rpm": 600})
+
+
+def test_a_model_may_be_called_within_its_teams_share_of_its_limits(database: Database) -> None:
+    made = stored(database, spec(limits={"rpm": 600, "concurrency": 5}))
+    with database.write.begin() as session:
+        teams.set_rate_share(session, DEFAULT, 0.5)
+
+    with database.read() as session:
+        assert models.get(session, "local").spec["limits"]["rpm"] == 600
+        held = models.declared(session, made.id)
+
+    assert held == declared(limits={"rpm": 300, "concurrency": 2})
 
 
 def test_a_taken_name_is_refused_and_the_transaction_lives_on(database: Database) -> None:

@@ -12,6 +12,7 @@ from tests.gerbench.cli.conftest import Gerbench
 MONTH = {"month": "2026-11", "spent_usd": 12.5, "reserved_usd": 0.25, "attempts": 4321}
 TEAM: dict[str, Any] = {
     "name": "default",
+    "rate_share": 1.0,
     "monthly_budget_usd": 200.0,
     "monthly_budget_requests": None,
     "months": [MONTH],
@@ -94,3 +95,14 @@ def test_the_team_is_shown_month_by_month(gerbench: Gerbench, canned: Canned) ->
     assert "at most $200.00" in text
     assert text.splitlines()[-1].split() == ["2026-11", "$12.50", "$0.25", "4,321"]
     assert told == TEAM
+
+
+def test_a_team_is_given_a_share_and_shown_it(gerbench: Gerbench, canned: Canned) -> None:
+    canned.on("PATCH", "/v1/teams/vision-lab", {"name": "vision-lab", "rate_share": 0.5})
+    canned.on("GET", "/v1/team", {**TEAM, "rate_share": 0.5})
+
+    told = gerbench("teams", "share", "vision-lab", "0.5").stdout
+
+    assert canned.last("PATCH").json() == {"rate_share": 0.5}
+    assert told == "vision-lab is held to 0.5 of its models' limits from now on\n"
+    assert "0.5" in gerbench("teams", "show").stdout
