@@ -22,6 +22,8 @@ INTERVAL_S = 0.5
 """Between looks."""
 SHARE = 20
 """A look that takes long is followed by a pause of so many times that: 5 % of a core at most."""
+LONGEST_S = 5.0
+"""Such a pause, at most: one look on a machine that was busy for a moment is no measure."""
 HEARTBEAT_S = 15.0
 """Of silence, before a comment tells client and proxies that the stream lives."""
 LINGER_S = 3.0
@@ -172,7 +174,8 @@ class Feeds:
             while not self._stopping.is_set() and not feed.over and _cared_for(feed):
                 began = monotonic()
                 feed.publish(await run_in_threadpool(feed.look))
-                await self._pause(max(INTERVAL_S, SHARE * (monotonic() - began)))
+                took = monotonic() - began
+                await self._pause(min(max(INTERVAL_S, SHARE * took), LONGEST_S))
         except Exception as error:
             # Clients come back by themselves, and then a new look is made.
             log.warning("feed_broke", feed=str(key), exc_info=error)

@@ -7,10 +7,10 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from api.main import create_app
 from core.db import Database
 from core.keys import ADMIN_FILE
 from core.settings import Settings
+from tests.api.apps import app_of
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def database(settings: Settings, sqlite_database: Database) -> Database:
 @pytest.fixture
 def app(settings: Settings, database: Database) -> FastAPI:
     """The application, not started."""
-    return create_app(settings)
+    return app_of(settings)
 
 
 @pytest.fixture

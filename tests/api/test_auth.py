@@ -7,10 +7,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from api.main import create_app
 from core import keys
 from core.db import Database
 from core.settings import Settings
+from tests.api.apps import app_of
 
 OPEN = {"/health", "/ready"}
 
@@ -43,7 +43,7 @@ def test_a_key_given_by_settings_replaces_the_file(
 ) -> None:
     given = settings.model_copy(update={"admin_key": SecretStr("0123456789abcdef")})
 
-    with TestClient(create_app(given)) as client:
+    with TestClient(app_of(given)) as client:
         response = client.get("/v1/models", headers={"Authorization": "Bearer 0123456789abcdef"})
 
     assert response.status_code == 200
@@ -51,5 +51,5 @@ def test_a_key_given_by_settings_replaces_the_file(
 
 
 def test_a_service_starts_again_with_the_same_key(client: TestClient, settings: Settings) -> None:
-    with TestClient(create_app(settings), headers=dict(client.headers)) as again:
+    with TestClient(app_of(settings), headers=dict(client.headers)) as again:
         assert again.get("/v1/models").status_code == 200

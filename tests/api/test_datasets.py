@@ -12,10 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from api.main import create_app
 from core.db import Base, Database
 from core.settings import Settings
 from tests import drawn
+from tests.api.apps import app_of
 
 SPEC = {
     "name": "faces",
@@ -67,7 +67,7 @@ def rooted(tmp_path: Path) -> Iterator[TestClient]:
     database = Database.at(settings.database)
     Base.metadata.create_all(database.engine)
     database.close()
-    with TestClient(create_app(settings)) as client:
+    with TestClient(app_of(settings)) as client:
         client.headers["Authorization"] = f"Bearer {KEY}"
         yield client
 

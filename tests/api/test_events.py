@@ -16,7 +16,6 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import event, select, update
 
-from api.main import create_app
 from core import jobs
 from core.db import Database, utc_now
 from core.rules.states import Status
@@ -24,6 +23,7 @@ from core.settings import Settings
 from core.tables import Dataset, Job, Model, Run, Template
 from core.vocabulary import Result
 from tests import rows
+from tests.api.apps import app_of
 from tests.serving import served
 
 KEY = "a-key-that-watches"
@@ -100,7 +100,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> FastAPI:
-    return create_app(settings)
+    return app_of(settings)
 
 
 @pytest.fixture
@@ -302,7 +302,7 @@ def test_another_process_knows_the_ids_of_this_one(
     with opened(client, events_of(job)) as stream:
         told = stream.rest()
 
-    with served(create_app(settings)) as url:
+    with served(app_of(settings)) as url:
         headers = {"Authorization": f"Bearer {KEY}", "Last-Event-ID": told[-1].id}
         there = httpx.get(f"{url}{events_of(job)}", headers=headers, timeout=LONG)
 
@@ -335,7 +335,7 @@ def test_many_who_watch_cost_the_database_as_much_as_one(
 def test_a_stream_lasts_no_longer_than_it_may(
     settings: Settings, database: Database, job: Job
 ) -> None:
-    short = create_app(settings.model_copy(update={"stream_s": 0.2}))
+    short = app_of(settings.model_copy(update={"stream_s": 0.2}))
     headers = {"Authorization": f"Bearer {KEY}"}
 
     with (

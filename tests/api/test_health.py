@@ -7,13 +7,13 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import update
 
-from api.main import create_app
 from core import workers
 from core.db import Base, Database, utc_now
 from core.settings import Settings
 from core.tables import Request, Run
 from core.workers import Life
 from tests import rows
+from tests.api.apps import app_of
 from tests.rows import add_run
 
 
@@ -100,7 +100,7 @@ def test_a_service_without_its_broker_takes_jobs_and_is_degraded(
 ) -> None:
     let_a_worker_live(database)
     lost = settings.model_copy(update={"broker_url": SecretStr("redis://127.0.0.1:1/0")})
-    with TestClient(create_app(lost)) as client:
+    with TestClient(app_of(lost)) as client:
         response = client.get("/ready")
 
     assert (response.status_code, response.json()["status"]) == (200, "degraded")

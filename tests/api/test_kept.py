@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
 from api.kept import Asked, _keep
-from api.main import create_app
 from api.schemas.analyses import SelectionQuery
 from core.analyses.main_results import MainResults, main_results
 from core.analyses.selection import Selection
@@ -18,6 +17,7 @@ from core.db import Database
 from core.settings import Settings
 from core.tables import Job, KeptAnswer, Run, Score
 from tests import rows
+from tests.api.apps import app_of
 
 A, H, S = rows.LABELS
 MAIN = "/v1/analyses/main"
@@ -37,7 +37,7 @@ def run(client: TestClient, database: Database) -> Run:
 @pytest.fixture
 def other(client: TestClient, settings: Settings) -> Iterator[TestClient]:
     """Another process on the same database."""
-    with TestClient(create_app(settings)) as other:
+    with TestClient(app_of(settings)) as other:
         other.headers["Authorization"] = client.headers["Authorization"]
         yield other
 

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from schemathesis import Case
 
-from api.main import create_app
 from core.db import utc_now
 from core.settings import Settings
+from tests.api.apps import app_of
 from tests.api.parties import Party, invite
 from tests.conftest import MakeDatabase
 
@@ -36,7 +36,7 @@ def settings_at(database_url: str) -> Settings:
 
 
 # The document is made without starting the application: routes added later are in it.
-schema = schemathesis.openapi.from_dict(create_app(settings_at("sqlite://")).openapi())
+schema = schemathesis.openapi.from_dict(app_of(settings_at("sqlite://")).openapi())
 
 EXCLUDED = [
     # A schema cannot say that exactly one of two fields is given, or which cursors exist.
@@ -61,7 +61,7 @@ def app(
     else:
         make: MakeDatabase = request.getfixturevalue("make_postgres")
         url = make(template=request.getfixturevalue("postgres_template"))
-    app = create_app(settings_at(url))
+    app = app_of(settings_at(url))
     with TestClient(app):
         app.state.secrets = invite(app.state.database, now=now)
         app.state.turns = cycle(CALLERS)

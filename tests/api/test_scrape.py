@@ -9,7 +9,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from sqlalchemy import event, select, update
 
-from api.main import create_app
 from api.scrape import Scrape
 from core import teams, workers
 from core.db import Database, utc_now
@@ -23,6 +22,7 @@ from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Result
 from core.workers import Life
 from tests import rows
+from tests.api.apps import app_of
 
 METRICS_KEY = "only-for-the-figures"
 Figures = dict[tuple[str, ...], float]
@@ -211,7 +211,7 @@ def test_figures_are_for_holders_of_a_key(
     given = settings.model_copy(update={"metrics_key": SecretStr(METRICS_KEY)})
     headers = {} if header is None else {"Authorization": header}
 
-    with TestClient(create_app(given), headers=headers) as client:
+    with TestClient(app_of(given), headers=headers) as client:
         assert client.get("/metrics").status_code == status
         assert client.get("/v1/jobs").status_code == 401
 

@@ -11,12 +11,12 @@ import pytest
 import uvicorn
 from typer.testing import CliRunner, Result
 
-from api.main import create_app
 from core.db import Database
 from core.settings import Settings
 from gerbench.cli.main import app
 from gerbench.folder import SERVICE
 from tests import rows
+from tests.api.apps import app_of
 
 Gerbench = Callable[..., Result]
 
@@ -34,7 +34,7 @@ def folder(sqlite_database: Database, tmp_path: Path) -> Iterator[Path]:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         (tmp_path / SERVICE).write_text(json.dumps({"url": url, "pid": 1}))
         (tmp_path / "admin.key").write_text("gb_the-admin-of-this-test\n")
-        config = uvicorn.Config(create_app(settings), log_config=None)
+        config = uvicorn.Config(app_of(settings), log_config=None)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
