@@ -86,10 +86,12 @@ def test_a_limit_of_nothing_is_no_limit_and_less_than_nothing_is_nothing() -> No
     ("seen", "daily"),
     [
         (Seen(200, 199, 432), True),
-        (Seen(10_000, 9_999, 8.64), True),
+        (Seen(10_000, 9_990, 86.4), True),
         (Seen(10_000, 9_900, 864), True),
         (Seen(1500, None, 3600), True),
         (Seen(600, 599, 0.1), False),
+        (Seen(10_000, 9_999, 8.64), False),  # not known yet
+        (Seen(10_000, 9_993, 60), False),  # seven of a minute's window
         (Seen(600, 0, 60), False),
         (Seen(600, 300, 12), False),
         (Seen(600, 600, 0), False),
