@@ -55,7 +55,7 @@ def save_dashboard(
     who: VisitorDep,
     name: Name = "",
     panel: Chosen = [],  # noqa: B006 - FastAPI makes another for each request
-    run: Annotated[list[UUID], Form(max_length=MAX_NAMED)] = [],  # noqa: B006
+    run: Annotated[list[UUID], Form(max_length=MAX_NAMED)] = [],  # noqa: B006 - as above
     job: Field = "",
     dataset: Field = "",
     model: Field = "",
@@ -82,7 +82,7 @@ def change_dashboard(
     who: VisitorDep,
     dashboard: Reference,
     name: Name = "",
-    panel: Chosen = [],  # noqa: B006
+    panel: Chosen = [],  # noqa: B006 - as in save_dashboard
     seen: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
     """Rename a view, or choose its panels; those that stay keep their options."""
