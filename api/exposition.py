@@ -14,6 +14,7 @@ from core.rules.room import Health
 from core.rules.stalls import StallCode
 from core.rules.standings import CredentialStanding, ModelStanding
 from core.rules.states import OPEN_REQUEST, Status
+from core.rules.webhooks import OVER, DeliveryState
 from core.vocabulary import Outcome, Result
 from core.workers import lives
 
@@ -38,6 +39,7 @@ class Families:
         yield from self._totals()
         yield from self._limits()
         yield from self._budgets()
+        yield from self._webhooks()
 
     def _queue(self) -> Iterator[Metric]:
         """Yield what is to be done, and what does not move."""
@@ -167,7 +169,24 @@ class Families:
         ):
             yield gauge(name, words, ["team"], {(t,): dollars(n) for t, n in nanos.items()})
 
+    def _webhooks(self) -> Iterator[Metric]:
+        """Yield what is told to webhooks."""
+        census = self._census
+        for name, words, states, counted in (
+            ("deliveries", "Messages to webhooks that are not over", OPEN, census.deliveries),
+            ("recent_deliveries", "Messages that were over within a day", OVER, census.told),
+        ):
+            values: Values = {(s,): counted.get(s, 0) for s in sorted(states)}
+            yield gauge(name, words, ["state"], values)
+        yield gauge(
+            "late_delivery_seconds",
+            "How late the message is that is due longest",
+            [],
+            {(): census.late_delivery_seconds},
+        )
 
+
+OPEN = frozenset(DeliveryState) - OVER
 COUNTERS = (
     ("attempts", "Attempts begun", "attempts"),
     ("prompt_tokens", "Tokens sent, as providers counted them", "prompt_tokens"),

@@ -26,6 +26,7 @@ from api.pages import dashboards as dashboard_pages
 from api.pages import jobs as job_pages
 from api.pages import runs as run_pages
 from api.pages import team as team_pages
+from api.pages import webhooks as webhook_pages
 from api.requestlog import RequestLog
 from api.routes import (
     analyses,
@@ -68,6 +69,7 @@ from core.vault import Vault
 
 OPEN = (health.router, docs.router, assets.router, signing_in.router, shared.router)
 PAGES = (
+    webhook_pages.router,
     job_pages.router,
     run_pages.router,
     case_pages.router,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from core import readiness, stalls, workers
@@ -13,17 +13,32 @@ from core.rules.budgets import month_of
 from core.rules.stalls import StallCode
 from core.rules.standings import ModelStanding
 from core.rules.states import OPEN_REQUEST, RequestState, Status
-from core.tables import Attempt, Model, Request, Run, Standing, Team, TeamSpend, Worker
+from core.rules.webhooks import DeliveryState
+from core.tables import (
+    Attempt,
+    Delivery,
+    Model,
+    Request,
+    Run,
+    Standing,
+    Team,
+    TeamSpend,
+    Worker,
+)
 from core.vocabulary import Result
 
 RECENT = timedelta(minutes=1)
 """Attempts are counted by their result this far back: each is one row to be read."""
+LATELY = timedelta(days=1)
+"""Deliveries that are over are counted this far back."""
 
 TOTALS = (
     *("samples", "answered", "refused", "unparsed", "failed", "attempts", "unknown_attempts"),
     *("prompt_tokens", "completion_tokens", "cost_nano", "lost_nano", "raw_dropped"),
 )
 """The running totals of runs that are summed up for each model."""
+
+OPEN_DELIVERY = Delivery.finished_at.is_(None)
 
 ModelKey = tuple[str, str]
 """A model's team and its name: two teams may have models of one name."""
@@ -55,6 +70,12 @@ class Census:
     alive: int
     stalled: Mapping[StallCode, int]
     """Jobs that do not move, by why."""
+    deliveries: Mapping[DeliveryState, int]
+    """Messages to webhooks that are not over."""
+    late_delivery_seconds: float
+    """How late the one is that is due longest; 0 when none is."""
+    told: Mapping[DeliveryState, int]
+    """Messages that were over lately, by how."""
 
 
 def take(session: Session, *, patience: timedelta, now: datetime) -> Census:
@@ -62,10 +83,11 @@ def take(session: Session, *, patience: timedelta, now: datetime) -> Census:
     known = workers.known(session)
     oldest = readiness.oldest_due(session)
     stalled = stalls.of_all(session, patience=patience, now=now)
+    first = session.scalar(select(func.min(Delivery.not_before)).where(OPEN_DELIVERY))
     return Census(
         runs=_runs(session),
         requests=_requests(session),
-        oldest_due_seconds=0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()),
+        oldest_due_seconds=_since(oldest, now),
         expired_leases=_expired(session, now=now),
         totals=_totals(session),
         recent=_recent(session, since=now - RECENT),
@@ -75,7 +97,15 @@ def take(session: Session, *, patience: timedelta, now: datetime) -> Census:
         workers=known,
         alive=sum(workers.lives(worker, now=now) for worker in known),
         stalled=stalls.counted(stalled.values()),
+        deliveries=_deliveries(session, OPEN_DELIVERY),
+        late_delivery_seconds=_since(first, now),
+        told=_deliveries(session, Delivery.finished_at > now - LATELY),
     )
+
+
+def _since(then: datetime | None, now: datetime) -> float:
+    """Return the seconds since a moment; 0 if it is still to come, or there is none."""
+    return 0.0 if then is None else max(0.0, (now - then).total_seconds())
 
 
 def _runs(session: Session) -> dict[Status, int]:
@@ -162,3 +192,11 @@ def _budgets(session: Session) -> dict[str, int]:
         select(Team.name, Team.monthly_budget_nano).where(Team.monthly_budget_nano.is_not(None))
     )
     return {team: nano for team, nano in rows if nano is not None}
+
+
+def _deliveries(session: Session, which: ColumnElement[bool]) -> dict[DeliveryState, int]:
+    """Count messages to webhooks by state; there is an index for either kind."""
+    rows = session.execute(
+        select(Delivery.state, func.count()).where(which).group_by(Delivery.state)
+    )
+    return {state: count for state, count in rows}  # noqa: C416 - a Row is not a pair to dict()

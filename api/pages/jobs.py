@@ -15,7 +15,7 @@ from api.routes import jobs as rest
 from api.rules import MEMBER, VIEWER
 from api.schemas.budgets import BudgetChange
 from api.schemas.work import JobOut
-from core import activity
+from core import activity, jobs
 from core.db import utc_now
 from core.errors import DomainError, InvalidInput
 from core.rules.states import ENDED, Status
@@ -117,6 +117,7 @@ def show_job(who: VisitorDep, patience: PatienceDep, job_id: UUID) -> Response:
     with who.database.read() as session:
         doing = activity.of_job(session, job_id, now=utc_now())
         splits = activity.splits(session, job_id)
+        has_address = jobs.get(session, job_id).webhook_url is not None
     return shown_to(
         who,
         "job.html",
@@ -126,6 +127,7 @@ def show_job(who: VisitorDep, patience: PatienceDep, job_id: UUID) -> Response:
         doing=doing,
         tree=trees.grown(splits),
         moves=moves(job),
+        has_address=has_address,
     )
 
 

@@ -16,8 +16,9 @@ from core.rules.budgets import month_of
 from core.rules.room import Health, Reason
 from core.rules.standings import CredentialStanding, ModelStanding, RoomStanding, Want
 from core.rules.states import Status
+from core.rules.webhooks import DeliveryState, HookEvent
 from core.settings import Settings
-from core.tables import Attempt, Model, Request, Run, Team, TeamSpend
+from core.tables import Attempt, Delivery, Model, Request, Run, Team, TeamSpend
 from core.tables.teams import DEFAULT_ID
 from core.vocabulary import Result
 from core.workers import Life
@@ -96,6 +97,38 @@ def test_workers_that_live_are_counted_and_what_each_rescued(
     assert 0 <= figures(text, "tick_age_seconds")[()] < 60
     # What was on the disk of one that is gone, whoever works on its folder next stores or tells.
     assert figures(text, "spool_bytes") == {("w",): 512}
+
+
+def test_messages_to_webhooks_are_counted(client: TestClient, database: Database) -> None:
+    now = utc_now()
+    with database.write.begin() as session:
+        run = rows.add_run(session, rows.model(session))
+        for finished, state in (
+            (None, DeliveryState.DUE),
+            (now, DeliveryState.FAILED),
+            (now, DeliveryState.DELIVERED),
+            (now - timedelta(days=2), DeliveryState.FAILED),
+        ):
+            session.add(
+                Delivery(
+                    team_id=DEFAULT_ID,
+                    job_id=run.job_id,
+                    event=HookEvent.JOB_COMPLETED,
+                    body="{}",
+                    state=state,
+                    not_before=now - timedelta(seconds=90),
+                    finished_at=finished,
+                )
+            )
+    text = scraped(client)
+
+    assert figures(text, "deliveries") == {("due",): 1, ("leased",): 0}
+    assert figures(text, "recent_deliveries") == {
+        ("cancelled",): 0,
+        ("delivered",): 1,
+        ("failed",): 1,
+    }
+    assert 90 <= figures(text, "late_delivery_seconds")[()] < 150
 
 
 def test_totals_are_those_of_the_runs(client: TestClient, busy: Model) -> None:

@@ -23,6 +23,8 @@ def paths(place: Place) -> dict[str, str]:
     attempt = next(iter(place.service.client.items(path_of("runs", run, "attempts"))))
     case = place.service.client.get(path_of("analyses", "cases"), run=run)["items"][0]
     before, after = versions(place)
+    hook = place.service.client.post("/v1/webhooks", {"url": "http://127.0.0.1:9/hook"})["id"]
+    place.service.client.post(path_of("webhooks", hook, "ping"))
     return {
         "jobs": "/jobs",
         "no-jobs": "/jobs?status=failed",
@@ -58,6 +60,9 @@ def paths(place: Place) -> dict[str, str]:
         "new-template": f"/templates/new?like={after}",
         "team": "/team",
         "keys": "/keys",
+        "webhooks": "/webhooks",
+        "webhook": f"/webhooks/{hook}",
+        "no-deliveries": f"/jobs/{job}/deliveries",
         "audit": "/audit",
         "no-audit": "/audit?key_name=nobody",
     }

@@ -221,7 +221,7 @@ def test_an_admin_makes_a_key_shows_it_once_and_revokes_it(
         page.get_by_label("Whose it is, or what for").fill("bo, phone")
         page.get_by_label("Role").select_option("viewer")
         page.get_by_role("button", name="Make it").click()
-        secret = page.get_by_label("The new key").input_value()
+        secret = page.get_by_label("The secret").input_value()
         desk.goto("/keys")
         expect(page.get_by_text("bo, phone")).to_be_visible()
         expect(page.locator("body")).not_to_contain_text(secret)
