@@ -114,8 +114,12 @@ async def _healthy(engine: Engine, model_id: UUID, model: ModelSpec) -> list[str
 def _carry(held: Held) -> None:
     """Do steps until one has to wait; a bug in one must not end the process's other work."""
     try:
+        parent = held.traceparent()
         while held.going:
-            STEPS[held.batch.state](held)
+            state = held.batch.state
+            with held.engine.traces.span(f"batch {state}", held.named(), parent=parent) as span:
+                STEPS[state](held)
+                span.note({"gerbench.batch.lines": held.batch.lines})
     except Lost:
         log.warning("a step of a batch was overtaken", batch=str(held.batch.id))
     except Interrupted:

@@ -21,6 +21,7 @@ from core.rules.batches import ENDED_BATCH, BatchState, holder
 from core.rules.budgets import Whose
 from core.rules.specs import CredentialRef
 from core.tables import Batch
+from core.traces import Attributes
 from worker.engine import Engine
 
 T = TypeVar("T")
@@ -65,6 +66,22 @@ class Held:
     def owner(self) -> str:
         """Return the name that the batch leases requests under."""
         return holder(self.batch.id)
+
+    def traceparent(self) -> str | None:
+        """Return the span that its steps are parts of: the submission of its job."""
+        if not self.engine.traces.on:
+            return None
+        with self.engine.database.read() as session:
+            return jobs.get(session, self.batch.job_id).traceparent
+
+    def named(self) -> Attributes:
+        """Return what a trace says of it."""
+        batch = self.batch
+        return {
+            "gerbench.job": str(batch.job_id),
+            "gerbench.batch": str(batch.id),
+            "gerbench.credential": batch.credential,
+        }
 
     def file(self, kind: str) -> Path:
         """Return where a file of this batch lies on this machine; its folder is made."""

@@ -14,7 +14,8 @@ from core import batch_lines, batches, jobs, models, runs
 from core.db import utc_now
 from core.rules.batches import BatchState
 from core.rules.submissions import Submission
-from core.tables import Attempt, Batch, Prediction, Request, Run
+from core.tables import Attempt, Batch, Job, Prediction, Request, Run
+from core.traces import Attributes, Kind, NoSpan, NoTraces
 from gerbench.endpoint.launch import LocalEndpoint
 from tests.worker.conftest import SAMPLES, read, submit
 from worker.batches import advance, gather
@@ -98,6 +99,42 @@ def test_every_sample_is_answered_at_half_the_price(engine: Engine, serve: Serve
     full = run.prompt_tokens * 2_000 + run.completion_tokens * 4_000
     assert run.cost_nano == full // 2
     assert run.lost_nano == 0
+
+
+class Recorder(NoTraces):
+    """Traces that somebody is told of: the name of each span, its job and its parent."""
+
+    on = True
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[str, Any, str | None]] = []
+
+    def span(
+        self,
+        name: str,
+        attributes: Attributes,
+        *,
+        parent: str | None = None,
+        kind: Kind = "internal",
+    ) -> NoSpan:
+        self.spans.append((name, attributes.get("gerbench.job"), parent))
+        return super().span(name, attributes, parent=parent, kind=kind)
+
+
+def test_each_step_of_a_batch_is_a_span_of_its_jobs_trace(engine: Engine, serve: Serve) -> None:
+    run_id = submit_batch(engine, serve().base_url)
+    job, parent = job_of(engine, run_id), f"00-{7:032x}-{9:016x}-01"
+    with engine.database.write.begin() as session:
+        session.execute(update(Job).values(traceparent=parent))
+    engine.traces = recorder = Recorder()
+
+    finish(engine, run_id)
+
+    steps = [span for span in recorder.spans if span[0].startswith("batch ")]
+    assert [name for name, *_ in steps[:2]] == ["batch preparing", "batch uploading"]
+    assert {name for name, *_ in steps[2:-1]} == {"batch submitted"}
+    assert steps[-1][0] == "batch harvesting"
+    assert {span[1:] for span in steps} == {(str(job), parent)}
 
 
 def test_the_responses_api_has_a_batch_mode_too(engine: Engine, serve: Serve) -> None:
