@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from gerbench.faces import draw_faces
 from tests.pages import chromium
 from tests.pages.chromium import NARROW, WIDE, Desk
 from tests.pages.conftest import PER_CLASS, OpenDesk, Place
+from tests.pages.hands import Hands, Keyboard, Mouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -21,21 +22,11 @@ text => new DOMParser().parseFromString(text, "image/svg+xml").documentElement.t
 """
 
 
-def press_until(page: Page, key: str, role: str, name: str) -> None:
-    """Press a key until the focus is on an element, as somebody without a mouse does."""
-    for _ in range(60):
-        focused = page.locator(":focus")
-        if focused.count() and page.get_by_role(role, name=name).and_(focused).count():  # type: ignore[arg-type]  # roles are literals
-            return
-        page.keyboard.press(key)
-    pytest.fail(f"no {role} {name!r} was reached with {key}")
-
-
-def sign_in(desk: Desk, place: Place) -> None:
+def sign_in(desk: Desk, place: Place, hands: Hands) -> None:
     page = desk.goto("/jobs")
     expect(page).to_have_url(re.compile(r"/sign-in\?next=%2Fjobs$"))
-    page.get_by_label("API key").fill(place.key)
-    page.get_by_role("button", name="Sign in").click()
+    hands.fill(page.get_by_label("API key"), place.key)
+    hands.press(page.get_by_role("button", name="Sign in"))
     expect(page).to_have_url(re.compile(r"/jobs$"))
 
 
@@ -49,16 +40,16 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return Path(good), Path(shutil.make_archive(str(folder / "bad"), "zip", folder / "faces"))
 
 
-def import_dataset(desk: Desk, archives: tuple[Path, Path], name: str) -> None:
+def import_dataset(desk: Desk, hands: Hands, archives: tuple[Path, Path], name: str) -> None:
     """Import a dataset; what is wrong with it is told, and nothing typed is lost."""
     page = desk.page
-    page.get_by_role("link", name="Datasets").click()
-    page.get_by_role("link", name="Import a dataset").click()
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Task").select_option("facial_emotion")
+    hands.press(page.get_by_role("link", name="Datasets"))
+    hands.press(page.get_by_role("link", name="Import a dataset"))
+    hands.fill(page.get_by_label("Name"), name)
+    hands.choose(page.get_by_label("Task"), "facial emotion")
     for archive in reversed(archives):
-        page.get_by_label("Archive").set_input_files(archive)
-        page.get_by_role("button", name="Import").click()
+        hands.attach(page.get_by_label("Archive"), archive)
+        hands.press(page.get_by_role("button", name="Import"))
         if archive == archives[1]:
             expect(page.get_by_role("alert")).to_contain_text("nothing was imported: 1 fault")
             expect(page.get_by_role("row", name="broken.jpg")).to_be_visible()
@@ -68,15 +59,16 @@ def import_dataset(desk: Desk, archives: tuple[Path, Path], name: str) -> None:
     expect(page.get_by_role("heading", name=name)).to_be_visible()
 
 
-def quote_and_submit(desk: Desk, dataset: str) -> None:
-    page = desk.goto("/jobs")
-    page.get_by_role("link", name="New job").click()
-    page.get_by_label("Dataset").select_option(label=f"{dataset} · 42")
-    page.get_by_label("local").check()
-    page.get_by_label("Samples in a request").fill("3")
-    page.get_by_role("button", name="Quote").click()
+def quote_and_submit(desk: Desk, hands: Hands, dataset: str) -> None:
+    page = desk.page
+    hands.press(page.get_by_role("link", name="Jobs"))
+    hands.press(page.get_by_role("link", name="New job"))
+    hands.choose(page.get_by_label("Dataset"), f"{dataset} · 42")
+    hands.tick(page.get_by_label("local"))
+    hands.fill(page.get_by_label("Samples in a request"), "3")
+    hands.press(page.get_by_role("button", name="Quote"))
     expect(page.get_by_text("42 samples in 1 run")).to_be_visible()
-    page.get_by_role("button", name="Submit this job").click()
+    hands.press(page.get_by_role("button", name="Submit this job"))
 
 
 def watch(desk: Desk, dataset: str) -> None:
@@ -89,20 +81,20 @@ def watch(desk: Desk, dataset: str) -> None:
     assert page.evaluate("window.neverReloaded")
 
 
-def find_out_why(desk: Desk, name: str) -> None:
+def find_out_why(desk: Desk, hands: Hands, name: str) -> None:
     """Go from the job to its run's confusion matrix, into a wrong cell, to the raw answer."""
     page = desk.page
-    page.locator("#runs").get_by_role("link", name="local").click()
+    hands.press(page.locator("#runs").get_by_role("link", name="local"))
     matrix = page.get_by_role("region", name="Confusion matrix")
     wrong = matrix.get_by_role("link", name=re.compile(r"\d+ of (\w+) were taken for (?!\1)")).first
     told = re.match(r"(\d+) of (\w+) were taken for (.+)", wrong.get_attribute("aria-label") or "")
     assert told is not None
     desk.keep(f"{name}-run")
-    wrong.click()
+    hands.press(wrong)
     cases = page.locator("a.case")
     expect(cases).to_have_count(int(told[1]))
     expect(cases.first).to_contain_text(f"{told[2]} → {told[3]}")
-    cases.first.click()
+    hands.press(cases.first)
     beside = page.locator("#case")
     expect(beside).to_contain_text("✕ wrong")
     expect(beside.get_by_label("Raw answer")).to_contain_text("chat.completion")
@@ -122,19 +114,27 @@ def go_back(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "dark"), [(WIDE, False), (NARROW, True)], ids=["desktop", "phone-in-the-dark"]
+    ("width", "dark", "hands"),
+    [(WIDE, False, Mouse()), (NARROW, True, Keyboard())],
+    ids=["desktop", "phone-in-the-dark-by-keyboard"],
 )
 def test_the_story(
-    browser: Browser, place: Place, archives: tuple[Path, Path], width: int, dark: bool
+    browser: Browser,
+    place: Place,
+    archives: tuple[Path, Path],
+    *,
+    width: int,
+    dark: bool,
+    hands: Hands,
 ) -> None:
     name = f"mine-{width}"
     with chromium.desk(browser, place.url, width=width, dark=dark) as desk:
-        sign_in(desk, place)
-        import_dataset(desk, archives, name)
-        quote_and_submit(desk, name)
+        sign_in(desk, place, hands)
+        import_dataset(desk, hands, archives, name)
+        quote_and_submit(desk, hands, name)
         watch(desk, name)
         desk.keep(f"story-{width}-job")
-        find_out_why(desk, f"story-{width}")
+        find_out_why(desk, hands, f"story-{width}")
         go_back(desk)
 
 
@@ -159,8 +159,7 @@ def test_without_a_mouse_a_job_is_found_and_opened(at_desk: OpenDesk) -> None:
         page.keyboard.press("Enter")
         page.keyboard.press("/")
         expect(page.get_by_label("State")).to_be_focused()
-        press_until(page, "Tab", "link", "faces")
-        page.keyboard.press("Enter")
+        Keyboard().press(page.get_by_role("link", name="faces").first)
 
         expect(page).to_have_url(re.compile(r"/jobs/[0-9a-f-]{36}$"))
 
@@ -215,8 +214,7 @@ def test_an_admin_makes_a_key_shows_it_once_and_revokes_it(
 ) -> None:
     with at_desk(width=NARROW, dark=True) as desk:
         page = desk.goto("/jobs")
-        press_until(page, "Tab", "link", "Team")
-        page.keyboard.press("Enter")
+        page.get_by_role("link", name="Team").click()
         page.get_by_role("link", name="Keys").click()
         page.get_by_label("Whose it is, or what for").fill("bo, phone")
         page.get_by_label("Role").select_option("viewer")
@@ -227,7 +225,7 @@ def test_an_admin_makes_a_key_shows_it_once_and_revokes_it(
         expect(page.locator("body")).not_to_contain_text(secret)
 
         with chromium.desk(browser, place.url) as bo:
-            sign_in(bo, replace(place, key=secret))
+            sign_in(bo, replace(place, key=secret), Mouse())
             bo.goto("/team")
             expect(bo.page.get_by_role("link", name="Keys")).to_have_count(0)
             row = page.get_by_role("row", name="bo, phone")

@@ -11,6 +11,7 @@ from tests.e2e import jobs
 from tests.pages import chromium
 from tests.pages.chromium import NARROW, WIDE, Desk
 from tests.pages.conftest import OpenDesk, Place
+from tests.pages.hands import Hands, Keyboard, Mouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
@@ -26,38 +27,38 @@ def coarse(place: Place) -> str:
     return str(job["runs"][0]["id"])
 
 
-def compare(page: Page) -> None:
+def compare(page: Page, hands: Hands) -> None:
     """Tick both runs and compare them."""
     for box in page.get_by_role("checkbox", name=re.compile("^local, ")).all():
-        box.check()
-    page.get_by_role("button", name="Compare").click()
+        hands.tick(box)
+    hands.press(page.get_by_role("button", name="Compare"))
     expect(page.get_by_role("heading", name="The pair")).to_be_visible()
 
 
-def look_at_flips(desk: Desk) -> None:
+def look_at_flips(desk: Desk, hands: Hands) -> None:
     """Go from a count to as many cases, and back."""
     page = desk.page
     only_one = page.get_by_role("link", name=re.compile("samples that only the .* run has right"))
     told = int(only_one.first.inner_text())
-    only_one.first.click()
+    hands.press(only_one.first)
     cases = page.locator("a.case")
     expect(cases).to_have_count(told)
     expect(page.locator("a.case .right")).to_have_count(told)
     page.go_back()
 
 
-def save(page: Page) -> None:
-    page.get_by_text("Save this view").click()
-    page.get_by_label("Name").fill(NAME)
-    page.get_by_label("Main results").check()
-    page.get_by_role("button", name="Save").click()
+def save(page: Page, hands: Hands) -> None:
+    hands.press(page.locator("summary", has_text="Save this view"))
+    hands.fill(page.get_by_label("Name"), NAME)
+    hands.tick(page.get_by_label("Main results"))
+    hands.press(page.get_by_role("button", name="Save"))
     expect(page.get_by_role("heading", name=NAME)).to_be_visible()
 
 
-def share(page: Page) -> str:
+def share(page: Page, hands: Hands) -> str:
     """Make a link, and return its path; to come back shows it no more."""
-    page.get_by_label("Open for").select_option("1")
-    page.get_by_role("button", name="Make a link").click()
+    hands.choose(page.get_by_label("Open for"), "1 day")
+    hands.press(page.get_by_role("button", name="Make a link"))
     path = urlsplit(page.get_by_label("Link", exact=True).input_value()).path
     assert page.content().count(path) > 0
     page.goto(page.url.removesuffix("/links"))
@@ -89,10 +90,19 @@ def see_it_closed(fresh: Desk, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "script"), [(WIDE, True), (NARROW, False)], ids=["desktop", "phone-without-script"]
+    ("width", "script", "hands"),
+    [(WIDE, True, Keyboard()), (NARROW, False, Mouse())],
+    ids=["desktop-by-keyboard", "phone-without-script"],
 )
 def test_what_is_compared_is_saved_shared_and_closed(
-    browser: Browser, at_desk: OpenDesk, place: Place, coarse: str, *, width: int, script: bool
+    browser: Browser,
+    at_desk: OpenDesk,
+    place: Place,
+    coarse: str,
+    *,
+    width: int,
+    script: bool,
+    hands: Hands,
 ) -> None:
     def barriers_of(seen: Desk) -> list[str]:
         """Return what axe finds, where its own script may run."""
@@ -101,25 +111,25 @@ def test_what_is_compared_is_saved_shared_and_closed(
     look: dict[str, Any] = {"width": width, "java_script_enabled": script, "dark": not script}
     with at_desk(**look) as desk, chromium.desk(browser, place.url, **look) as fresh:
         page = desk.goto("/compare")
-        compare(page)
+        compare(page, hands)
         desk.keep(f"compare-{width}")
-        look_at_flips(desk)
+        look_at_flips(desk, hands)
         barriers, wide = barriers_of(desk), [desk.overflows()]
-        save(page)
+        save(page, hands)
         desk.keep(f"view-{width}")
         barriers += barriers_of(desk)
         wide.append(desk.overflows())
-        path = share(page)
+        path = share(page, hands)
         see(fresh, path)
         fresh.goto(path)
         fresh.keep(f"shared-{width}")
         barriers += barriers_of(fresh)
         wide.append(fresh.overflows())
-        page.get_by_role("button", name="Revoke").click()
+        hands.press(page.get_by_role("button", name="Revoke"))
         expect(page.get_by_text("⊘ revoked")).to_be_visible()
         see_it_closed(fresh, path)
-        page.get_by_text("Change or remove this view").click()
-        page.get_by_role("button", name="Remove").click()
+        hands.press(page.locator("summary", has_text="Change or remove this view"))
+        hands.press(page.get_by_role("button", name="Remove"))
         expect(page.get_by_role("heading", name="No saved views yet")).to_be_visible()
 
     assert not barriers, "\n".join(barriers)
