@@ -1,5 +1,7 @@
-"""Raw answers of runs that ended long ago: dropped, while all that was made of them stays."""
+"""What may go: raw answers of runs that ended long ago, and media that no dataset names."""
 
+from array import array
+from bisect import bisect_left
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
@@ -11,7 +13,7 @@ from core import runs
 from core.db import table
 from core.errors import RawDropped
 from core.rules.states import ENDED
-from core.tables import Attempt, Run
+from core.tables import Attempt, Run, Sample
 from core.vocabulary import Origin
 
 BATCH = 100
@@ -93,3 +95,31 @@ def require_raw(session: Session, run: Run) -> None:
         " before that day elsewhere",
         dropped_at=None if since is None else since.isoformat(),
     )
+
+
+class NamedMedia:
+    """Which media datasets name: 8 bytes each, however many there are.
+
+    Two that begin alike are taken for one; so a medium may stay for nothing, and none goes.
+    """
+
+    def __init__(self, session: Session) -> None:
+        found: array[int] = array("Q")
+        lists = session.scalars(select(Sample.media).execution_options(yield_per=BATCH))
+        for media in lists:
+            found.extend(_beginning(ref["digest"]) for ref in media)
+        self._sorted = array("Q", sorted(found))
+
+    def __contains__(self, digest: str) -> bool:
+        """Tell whether a dataset names a medium; a draft of one has no digest for a name."""
+        try:
+            wanted = _beginning(digest)
+        except ValueError:
+            return False
+        place = bisect_left(self._sorted, wanted)
+        return place < len(self._sorted) and self._sorted[place] == wanted
+
+
+def _beginning(digest: str) -> int:
+    """Return the first 64 bits of a SHA-256 in hex."""
+    return int(digest[:16], 16)

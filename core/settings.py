@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     prepared_gb: float | None = Field(
         None, gt=0, description="The newest prepared media stay, up to so much; unset: all"
     )
+    orphan_days: float | None = Field(
+        None,
+        ge=1,
+        description="Media that no dataset names are removed so long after they were put;"
+        " unset: never",
+    )
     metrics_key: SecretStr | None = Field(
         None, min_length=16, description="A key that opens GET /metrics and nothing else"
     )

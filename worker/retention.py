@@ -1,4 +1,4 @@
-"""What is kept only so long: raw answers and prepared media, let go a little at a time.
+"""What is kept only so long: raw answers, prepared media, and media that no dataset names.
 
 Any number of workers may do it at once: each step finds what is left to do.
 """
@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import chain
 
 import structlog
 
@@ -24,6 +25,8 @@ STEP_S = 0.2
 """How long one tick may drop raw answers: others wait for the database too."""
 SWEEP_S = 3600.0
 """Between looks through the prepared media."""
+ORPHANS_S = 86_400.0
+"""Between looks for media that no dataset names: all samples are read for it."""
 GB = 10**9
 
 
@@ -35,6 +38,7 @@ class Retention:
         self._busy = threading.Lock()
         self._look_at = 0.0
         self._sweep_at = 0.0
+        self._orphans_at = 0.0
 
     def step(self, *, now: datetime, clock: float | None = None) -> None:
         """Let go a little of what may go; at once when nothing is to be let go, or another does."""
@@ -47,6 +51,9 @@ class Retention:
             if self._bounded and clock >= self._sweep_at:
                 self._sweep_at = clock + SWEEP_S
                 self._sweep(now)
+            if self._settings.orphan_days is not None and clock >= self._orphans_at:
+                self._orphans_at = clock + ORPHANS_S
+                self._remove_orphans((now - timedelta(days=self._settings.orphan_days)).timestamp())
         finally:
             self._busy.release()
 
@@ -88,3 +95,20 @@ class Retention:
                 self._store.remove_prepared(file.key)
                 gone += 1
         log.info("prepared media were removed", files=gone)
+
+    def _remove_orphans(self, before: float) -> None:
+        """Remove media that no dataset names and that nobody has put since a moment.
+
+        An import puts its media before it names them: it has a day for it at the least.
+        """
+        old = (file for file in self._store.media() if file.at < before)
+        first = next(old, None)
+        if first is None:
+            return
+        with self._database.read() as session:
+            named = retention.NamedMedia(session)
+        gone, size = 0, 0
+        for file in chain([first], old):
+            if file.key not in named and self._store.remove_old(file.key, before=before):
+                gone, size = gone + 1, size + file.size
+        log.info("media that no dataset names were removed", files=gone, bytes=size)

@@ -4,13 +4,14 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import fsspec
@@ -19,11 +20,15 @@ from core.errors import MediaAway, NotFound
 
 CHUNK = 1 << 20
 """Bytes read at a time from a remote file."""
+RENEWED_AFTER_S = 3600.0
+"""An object that is put again is written anew from this age on, so that its age tells of it."""
+SHELF = 2
+"""Characters of a key that name the folder of its file."""
 
 
 @dataclass(frozen=True)
-class PreparedFile:
-    """Something that was prepared: its key, its bytes, and when, in seconds since the epoch."""
+class StoredFile:
+    """A file: its key, its bytes, and when it was last put, in seconds since the epoch."""
 
     key: str
     size: int
@@ -55,7 +60,7 @@ class MediaStore:
     def put(self, data: bytes) -> str:
         """Store a medium and return its digest."""
         digest = hashlib.sha256(data).hexdigest()
-        self._write(_place(digest), len(data), lambda file: _write_all(file, data))
+        self._renew(_place(digest), len(data), lambda file: _write_all(file, data))
         return digest
 
     def put_file(self, path: Path, digest: str) -> None:
@@ -65,7 +70,7 @@ class MediaStore:
             with path.open("rb") as source:
                 shutil.copyfileobj(source, target, CHUNK)
 
-        self._write(_place(digest), path.stat().st_size, copy)
+        self._renew(_place(digest), path.stat().st_size, copy)
 
     def get(self, digest: str) -> bytes:
         """Return a medium."""
@@ -110,21 +115,50 @@ class MediaStore:
         """Keep prepared bytes under a key of hex digits."""
         self._write(f"prepared/{_place(key)}", len(data), lambda file: _write_all(file, data))
 
-    def prepared(self) -> Iterator[PreparedFile]:
-        """Yield all that was prepared; a folder is not read ahead, so it may be of any size."""
+    def media(self) -> Iterator[StoredFile]:
+        """Yield all media; a folder is not read ahead, so it may be of any size."""
+        return self._files_in("")
+
+    def prepared(self) -> Iterator[StoredFile]:
+        """Yield all that was prepared, as `media` does."""
+        return self._files_in("prepared/")
+
+    def _files_in(self, part: str) -> Iterator[StoredFile]:
+        """Yield the files of a part of the store."""
         if self._folder is None:
-            found = self._files.find(f"{self._root}/prepared", detail=True)
+            found = self._files.find(f"{self._root}/{part}".rstrip("/"), detail=True)
             for place, about in found.items():
-                at = about.get("LastModified") or about.get("mtime") or about.get("created") or 0.0
-                moment = at.timestamp() if isinstance(at, datetime) else float(at)
-                yield PreparedFile(_key(place), int(about["size"]), moment)
+                shelf, _, name = place.removeprefix(f"{self._root}/{part}").partition("/")
+                if len(shelf) == SHELF and "/" not in name:
+                    yield StoredFile(shelf + name, int(about["size"]), _moment(about))
             return
-        for shelf in _entries(self._folder / "prepared"):
-            for entry in _entries(Path(shelf)):
+        for of_all in _entries(self._folder / part):
+            for entry in _entries(Path(of_all)) if len(of_all.name) == SHELF else ():
                 # Another process may remove it between the two.
                 with suppress(FileNotFoundError):
                     about = entry.stat()
-                    yield PreparedFile(_key(entry.path), about.st_size, about.st_mtime)
+                    yield StoredFile(of_all.name + entry.name, about.st_size, about.st_mtime)
+
+    def remove_old(self, digest: str, *, before: float) -> bool:
+        """Remove a medium that was last put before a moment; tell whether it did.
+
+        In a folder it stays if somebody puts it at this very moment; object stores cannot tell.
+        """
+        place = _place(digest)
+        if self._folder is None:
+            self._remove(place)
+            return True
+        file = self._folder / place
+        aside = file.with_name(f".{uuid4().hex}")
+        try:
+            file.rename(aside)
+        except FileNotFoundError:
+            return False
+        if aside.stat().st_mtime >= before:
+            aside.rename(file)
+            return False
+        aside.unlink()
+        return True
 
     def remove_prepared(self, key: str) -> None:
         """Forget what was prepared under a key; it is prepared anew when it is needed."""
@@ -158,14 +192,21 @@ class MediaStore:
         except FileNotFoundError:
             return None
 
+    def _renew(self, place: str, size: int, fill: Callable[[BinaryIO], None]) -> None:
+        """Write a file, or let the one that is there be as new: somebody is about to name it."""
+        if self._folder is not None:
+            with suppress(FileNotFoundError):
+                os.utime(self._folder / place)
+            self._write(place, size, fill)
+        elif not self._is_new(place, size):
+            self._put_object(place, fill)
+
     def _write(self, place: str, size: int, fill: Callable[[BinaryIO], None]) -> None:
         """Write a file unless it is there whole; nobody ever sees half of it."""
         if self._size(place) == size:
             return
         if self._folder is None:
-            # An object store shows an object only when all of it has arrived.
-            with _asking(), self._files.open(f"{self._root}/{place}", "wb") as file:
-                fill(file)
+            self._put_object(place, fill)
             return
         target = self._folder / place
         draft = target.with_name(f".{uuid4().hex}")
@@ -176,6 +217,26 @@ class MediaStore:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+    def _put_object(self, place: str, fill: Callable[[BinaryIO], None]) -> None:
+        """Write an object; a store shows it only when all of it has arrived."""
+        with _asking(), self._files.open(f"{self._root}/{place}", "wb") as file:
+            fill(file)
+
+    def _is_new(self, place: str, size: int) -> bool:
+        """Tell whether an object is there whole, and was put just now."""
+        try:
+            with _asking():
+                about = self._files.info(f"{self._root}/{place}")
+        except FileNotFoundError:
+            return False
+        return int(about["size"]) == size and time.time() - _moment(about) < RENEWED_AFTER_S
+
+
+def _moment(about: Mapping[str, Any]) -> float:
+    """Return when a file was put, as its store tells it; 0 if it does not."""
+    at = about.get("LastModified") or about.get("mtime") or about.get("created") or 0.0
+    return at.timestamp() if isinstance(at, datetime) else float(at)
 
 
 @contextmanager
@@ -202,13 +263,7 @@ def _created(path: Path) -> BinaryIO:
 
 
 def _place(digest: str) -> str:
-    return f"{digest[:2]}/{digest[2:]}"
-
-
-def _key(place: str) -> str:
-    """Return the key of what lies at a place; the opposite of `_place`."""
-    *_, shelf, name = place.split("/")
-    return shelf + name
+    return f"{digest[:SHELF]}/{digest[SHELF:]}"
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -4,18 +4,20 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 
-from core.db import Database
+from core.db import Database, utc_now
 from core.media.store import MediaStore
 from core.settings import Settings
-from core.tables import Attempt, Run
+from core.tables import Attempt, Run, Sample
 from tests import rows
 from tests.rows import NOW
 from worker.retention import LOOK_S, SWEEP_S, Retention
 
+HOUR = timedelta(hours=1)
 LATER = NOW + timedelta(days=31)
 
 
@@ -111,3 +113,68 @@ def test_prepared_media_are_bounded_by_age_and_size_and_media_never_touched(
     late = prepare(store, "d", 10, 5000)
     worker.step(now=LATER, clock=1000.0 + SWEEP_S - 1)
     assert store.get_prepared(late) is not None
+
+
+@pytest.mark.parametrize("kind", ["folder", "objects"])
+def test_media_that_no_dataset_names_go_when_their_days_are_over(
+    sqlite_database: Database, store: MediaStore, kind: str
+) -> None:
+    if kind == "objects":
+        store = MediaStore(f"memory://{uuid4().hex}")
+    named, orphan = store.put(b"named"), store.put(b"of an import that was refused")
+    store.put_prepared(orphan, b"prepared")
+    name_medium(sqlite_database, named)
+    days = timedelta(days=2)
+
+    retention(sqlite_database, store, orphan_days=2).step(now=utc_now() + days - HOUR)
+    kept = store.exists(orphan)
+    retention(sqlite_database, store).step(now=utc_now() + 50 * days)
+    kept_without_a_setting = store.exists(orphan)
+    retention(sqlite_database, store, orphan_days=2).step(now=utc_now() + days + HOUR)
+
+    assert (kept, kept_without_a_setting, store.exists(orphan)) == (True, True, False)
+    assert store.get(named) == b"named"
+    assert store.get_prepared(orphan) == b"prepared"
+
+
+def test_a_medium_that_is_put_again_is_as_new(sqlite_database: Database, store: MediaStore) -> None:
+    orphan = store.put(b"wanted again")
+    assert store.local_path(orphan) is not None
+    os.utime(str(store.local_path(orphan)), (0, 0))
+    store.put(b"wanted again")
+
+    retention(sqlite_database, store, orphan_days=1).step(now=utc_now())
+
+    assert store.exists(orphan)
+
+
+def test_what_is_put_at_the_very_moment_stays(store: MediaStore) -> None:
+    digest = store.put(b"data")
+
+    assert not store.remove_old(digest, before=0.0)
+    assert store.get(digest) == b"data"
+    assert store.remove_old(digest, before=2**40)
+    assert not store.remove_old(digest, before=2**40)
+
+
+def test_what_a_write_left_behind_goes_too(sqlite_database: Database, store: MediaStore) -> None:
+    digest = store.put(b"data")
+    name_medium(sqlite_database, digest)
+    assert store.folder is not None
+    draft = store.folder / digest[:2] / f".{uuid4().hex}"
+    draft.write_bytes(b"da")
+
+    retention(sqlite_database, store, orphan_days=1).step(now=utc_now() + timedelta(days=2))
+
+    assert store.exists(digest)
+    assert not draft.exists()
+
+
+def name_medium(database: Database, digest: str) -> None:
+    """Let the first sample of a dataset be a medium."""
+    ref = {"kind": "image", "digest": digest, "format": "png"}
+    with database.write.begin() as session:
+        of = rows.dataset(session, 2)
+        first = session.scalars(select(Sample).where(Sample.dataset_id == of.id)).first()
+        assert first is not None
+        first.media = [ref]
