@@ -142,14 +142,15 @@ def _fair(
 ) -> list[int]:
     """Return the requests to take, so that every job has as many under way as the next."""
     under_way = _under_way(session, list(jobs))
-    nearest = sorted(jobs, key=lambda job: under_way.get(job, 0))[:CANDIDATE_JOBS]
-    waiting = {job: _candidates(session, jobs[job], slots, canaries, now) for job in nearest}
-    shares = share(
-        slots,
-        {job: len(ids) for job, ids in waiting.items()},
-        {job: under_way.get(job, 0) for job in nearest},
-    )
-    return [request for job in nearest for request in waiting[job][: shares.get(job, 0)]]
+    waiting: dict[UUID, list[int]] = {}
+    for job in sorted(jobs, key=lambda job: under_way.get(job, 0))[:CANDIDATE_JOBS]:
+        if found := _candidates(session, jobs[job], slots, canaries, now):
+            waiting[job] = found
+        # A job with more under way than `slots` others that wait would get none.
+        if len(waiting) >= slots:
+            break
+    shares = share(slots, {job: len(ids) for job, ids in waiting.items()}, under_way)
+    return [request for job, ids in waiting.items() for request in ids[: shares.get(job, 0)]]
 
 
 def _under_way(session: Session, jobs: Sequence[UUID]) -> dict[UUID, int]:

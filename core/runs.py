@@ -13,12 +13,13 @@ from core.errors import IllegalMove, NotFound
 from core.paging import Key, Slice, fetch
 from core.rules.planning import shuffled
 from core.rules.states import ENDED, OPEN_REQUEST, RequestState, Status, run_sources
-from core.tables import Attempt, Prediction, Request, Run, Sample, Score
+from core.tables import Attempt, Job, Prediction, Request, Run, Sample, Score
 from core.vocabulary import Cause, Dispatch, Outcome
 
 ABOUT = (Sample.name, Sample.target, Sample.target_number)
 """What a list of predictions tells of their samples."""
-
+PLANNED_AT_ONCE = 64
+"""Runs that a tick wakes planners for; the rest come with later ticks."""
 
 HOLD = (
     select(Run.id)
@@ -124,11 +125,16 @@ def some_open() -> ColumnElement[bool]:
 
 
 def unplanned(session: Session) -> list[UUID]:
-    """Return the runs whose samples are not all in the queue yet, most urgent first."""
+    """Return the next runs whose samples are not all in the queue yet.
+
+    By priority, and those first that are planned soonest: a small job waits for no large one.
+    """
     found = session.scalars(
         select(Run.id)
+        .join(Job, Job.id == Run.job_id)
         .where(Run.status.in_((Status.QUEUED, Status.RUNNING)), Run.planned < Run.samples)
-        .order_by(Run.created_at, Run.position)
+        .order_by(Job.priority.desc(), Run.samples - Run.planned, Run.created_at, Run.position)
+        .limit(PLANNED_AT_ONCE)
     )
     return list(found)
 

@@ -171,6 +171,45 @@ def test_jobs_of_one_model_get_equal_shares_and_priority_goes_first(database: Da
     assert counts == {urgent.id: 10, big.id: 3, small.id: 3}
 
 
+def test_few_slots_go_to_the_jobs_with_the_least_under_way(database: Database) -> None:
+    with database.write.begin() as session:
+        model, template = rows.model(session), rows.template(session)
+        dataset = rows.dataset(session, 40)
+        ages = [timedelta(seconds=age) for age in (5, 4, 3, 2, 1)]
+        made = [
+            rows.job(session, dataset, model, template, created_at=NOW - age).id for age in ages
+        ]
+        all_runs = {run.id: jobs.owner(run) for run in session.scalars(select(Run))}
+    for run_id in all_runs:
+        plan(database, run_id)
+
+    def turn(slots: int) -> list[UUID]:
+        with database.write.begin() as session:
+            taken = leases.lease(session, model.id, owner="me", slots=slots, now=NOW, lasts=MINUTE)
+        return sorted((all_runs[each.run_id] for each in taken), key=made.index)
+
+    assert turn(2) == made[:2]
+    assert turn(2) == made[2:4]
+    assert turn(1) == made[4:]
+
+
+def test_planners_are_woken_by_priority_and_for_what_is_soon_done(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "PLANNED_AT_ONCE", 3)
+    with database.write.begin() as session:
+        model, template = rows.model(session), rows.template(session)
+        large, small = rows.dataset(session, 40), rows.dataset(session, 4, name="small")
+        first = rows.job(session, large, model, template, created_at=NOW - MINUTE)
+        rows.job(session, large, model, template)
+        soon = rows.job(session, small, model, template)
+        urgent = rows.job(session, large, model, template, priority=5)
+        owners = {run.id: jobs.owner(run) for run in session.scalars(select(Run))}
+        found = [owners[run_id] for run_id in runs.unplanned(session)]
+
+    assert found == [urgent.id, soon.id, first.id]
+
+
 def test_an_answer_becomes_predictions_and_its_raw_reply_is_kept(queue: Queue) -> None:
     request = lease(queue, slots=1)[0]
     opened = send(queue, [request])[0]
