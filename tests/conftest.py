@@ -58,16 +58,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put slow tests last, whatever the random order: first those of chaos, which take longest."""
-    items.sort(key=lambda item: (_is_slow(item), not _is_chaos(item)))
+    """Put slow tests last, whatever the random order: of these the longest files first."""
+    items.sort(key=_when)
 
 
-def _is_slow(item: pytest.Item) -> bool:
-    return item.get_closest_marker("slow") is not None
+LONG = ("chaos", "api", "pages")
+"""Folders whose slow files are long: begun last, one would keep the others waiting."""
 
 
-def _is_chaos(item: pytest.Item) -> bool:
-    return item.path.parent.name == "chaos"
+def _when(item: pytest.Item) -> int:
+    """Return when a test is to be run: 0 is first."""
+    if item.get_closest_marker("slow") is None:
+        return 0
+    folder = item.path.parent.name
+    return 1 + (LONG.index(folder) if folder in LONG else len(LONG))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -117,8 +117,9 @@ def test_a_worker_takes_over_from_one_that_was_killed(cluster: Cluster) -> None:
         killed.kill()
         cluster.broker.forget_limits()
 
-        # Everything else is done before the leases of the dead worker end.
-        eventually(lambda: cluster.owners() == {killed.pid} and not due(client, job), 60)
+        # Everything else is done before the leases of the dead worker end. What is due is looked
+        # at first: the other way round it may be taken between the two looks.
+        eventually(lambda: not due(client, job) and cluster.owners() == {killed.pid}, 60)
         left = jobs.now(client, job)
         held = cluster.age_leases_of(killed)
         job = jobs.ended(client, job)
