@@ -177,7 +177,10 @@ def revoke_link(
 ) -> None:
     """Let a link open nothing any more."""
     with connect(data) as client:
-        found = full_id(client, "links", link, path("dashboards", view, "links"))
+        place = path("dashboards", view, "links")
+        found = full_id(
+            client, "links", link, place=place, hint=f"gerbench dashboards links {view}"
+        )
         client.delete(path("dashboards", view, "links", found))
     if as_json:
         print_json({"revoked": found})

@@ -216,7 +216,8 @@ def redeliver(
     """Send a delivery of a job once more, under the same id."""
     with connect(data) as client:
         place = path("jobs", full_id(client, "jobs", job_id))
-        webhooks.send_again(client, place, delivery, as_json=as_json)
+        hint = f"gerbench jobs deliveries {job_id}"
+        webhooks.send_again(client, place, delivery, hint=hint, as_json=as_json)
 
 
 def _move(job_id: str, move: str, data: Path | None, *, as_json: bool) -> None:

@@ -67,8 +67,12 @@ def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
     return {key: value for key, _, value in split}
 
 
-def full_id(client: Client, kind: str, text: str, place: str | None = None) -> str:
-    """Return the id of a job or run that is meant by its first characters; `place` lists them."""
+def full_id(client: Client, kind: str, text: str, *, place: str = "", hint: str = "") -> str:
+    """Return the id that is meant by its first characters.
+
+    `place` is the path that lists what there is, and `hint` the command that does, where they are
+    not those of the kind.
+    """
     try:
         return str(UUID(text))
     except ValueError:
@@ -79,7 +83,7 @@ def full_id(client: Client, kind: str, text: str, place: str | None = None) -> s
         ]
     if len(found) == 1:
         return str(found[0])
-    what = kind.removesuffix("s")
     if not found:
-        raise ClientError(f"no {what} begins with {text!r}; see `gerbench {kind} list`")
+        listing = hint or f"gerbench {kind} list"
+        raise ClientError(f"none of the {kind} begins with {text!r}; see `{listing}`")
     raise ClientError(f"{len(found)} {kind} begin with {text!r}: {', '.join(found[:5])}")

@@ -16,7 +16,7 @@ from gerbench.cli.output import (
     short,
     when,
 )
-from gerbench.client import Client, ClientError, Json, connect, path
+from gerbench.client import Client, Json, connect, path
 
 app = typer.Typer(no_args_is_help=True, help="Who is told what happens to jobs; for admins.")
 
@@ -196,7 +196,8 @@ def redeliver(
 ) -> None:
     """Send a delivery once more, under the same id."""
     with connect(data) as client:
-        send_again(client, _place(client, webhook), delivery, as_json=as_json)
+        hint = f"gerbench webhooks deliveries {webhook}"
+        send_again(client, _place(client, webhook), delivery, hint=hint, as_json=as_json)
 
 
 def print_deliveries(client: Client, place: str, limit: int | None, *, as_json: bool) -> None:
@@ -210,26 +211,15 @@ def print_deliveries(client: Client, place: str, limit: int | None, *, as_json: 
     )
 
 
-def send_again(client: Client, place: str, delivery: str, *, as_json: bool) -> None:
-    """Send a delivery of a webhook or a job once more."""
-    full = _full_delivery_id(client, place, delivery)
-    sent = client.post(f"{place}/deliveries/{full}/redeliver")
+def send_again(client: Client, place: str, delivery: str, *, hint: str, as_json: bool) -> None:
+    """Send a delivery of a webhook or a job once more; `hint` is the command that lists them."""
+    listed = f"{place}/deliveries"
+    full = full_id(client, "deliveries", delivery, place=listed, hint=hint)
+    sent = client.post(f"{listed}/{full}/redeliver")
     if as_json:
         print_json(sent)
         return
     screen().print(f"Delivery {full} is sent again.")
-
-
-def _full_delivery_id(client: Client, place: str, text: str) -> str:
-    """Return the id of a delivery that is meant by its first characters."""
-    found = [
-        str(item["id"])
-        for item in client.items(f"{place}/deliveries")
-        if text and item["id"].startswith(text.lower())
-    ]
-    if len(found) == 1:
-        return found[0]
-    raise ClientError(f"{len(found) or 'no'} deliveries begin with {text!r}; list them to see all")
 
 
 def _place(client: Client, webhook: str) -> str:

@@ -192,8 +192,8 @@ def test_a_whole_id_needs_no_list(gerbench: Gerbench, canned: Canned) -> None:
     ("text", "said"),
     [
         ("1f3", f"2 jobs begin with '1f3': {JOB}, {OTHER_JOB}"),
-        ("ffff", "no job begins with 'ffff'; see `gerbench jobs list`"),
-        ("", "no job begins with ''; see `gerbench jobs list`"),
+        ("ffff", "none of the jobs begins with 'ffff'; see `gerbench jobs list`"),
+        ("", "none of the jobs begins with ''; see `gerbench jobs list`"),
     ],
 )
 def test_an_id_that_is_not_one_job_is_told(
