@@ -67,7 +67,9 @@ def rounds(number: int) -> settings:
     )
 
 
-@pytest.fixture(scope="module")
+# Tests have the names of their operations only where a fixture has parameters, and without names
+# of their own pytest-xdist runs one of them for all.
+@pytest.fixture(scope="module", params=["sqlite"])
 def on_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     path = tmp_path_factory.mktemp("schemathesis") / "gerbench.db"
     shutil.copy(sqlite_template, path)
@@ -75,7 +77,7 @@ def on_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -
         yield app
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["postgres"])
 def on_postgres(make_postgres: MakeDatabase, postgres_template: str) -> Iterator[FastAPI]:
     with running_at(make_postgres(template=postgres_template)) as app:
         yield app
@@ -97,6 +99,12 @@ def call(case: Case[Any], app: FastAPI) -> None:
     case.call_and_validate(
         app=app, headers={"Authorization": f"Bearer {secret}"}, excluded_checks=EXCLUDED
     )
+
+
+def test_each_operation_has_a_test_of_its_own_name(request: pytest.FixtureRequest) -> None:
+    names = [item.nodeid for item in request.session.items if item.path == request.path]
+
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.slow
