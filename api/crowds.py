@@ -1,7 +1,7 @@
-"""What many ask for at once is made twice a second, and given to all of them.
+"""What many ask for at once is made once a second, and given to all of them.
 
 A team watches one job on fifty screens: fifty equal answers, each of some milliseconds that the
-job's calls wait for in an embedded service. So an answer that a crowd asks for is kept for half a
+job's calls wait for in an embedded service. So an answer that a crowd asks for is kept for a
 second, for those who see the same. Whoever asks alone is always given the newest; and after a
 change through this process, so is everybody.
 """
@@ -24,7 +24,7 @@ from core.access import Caller
 from core.db import utc_now
 from core.errors import Unauthorized
 
-KEPT_S = 0.5
+KEPT_S = 1.0
 """How old a shared answer may be."""
 CROWD = 5
 """Connections that ask in a second; where there are more, they share."""

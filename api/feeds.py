@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 INTERVAL_S = 0.5
 """Between looks."""
+CROWD = 5
+"""Watchers of one thing; each change is told to each of them, so more are told half as often."""
 SHARE = 20
 """A look that takes long is followed by a pause of so many times that: 5 % of a core at most."""
 LONGEST_S = 5.0
@@ -175,7 +177,8 @@ class Feeds:
                 began = monotonic()
                 feed.publish(await run_in_threadpool(feed.look))
                 took = monotonic() - began
-                await self._pause(min(max(INTERVAL_S, SHARE * took), LONGEST_S))
+                least = INTERVAL_S if feed.watchers <= CROWD else 2 * INTERVAL_S
+                await self._pause(min(max(least, SHARE * took), LONGEST_S))
         except Exception as error:
             # Clients come back by themselves, and then a new look is made.
             log.warning("feed_broke", feed=str(key), exc_info=error)
