@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from gerbench.client import Client, Json, connect
 from gerbench.folder import find
+from tests.e2e.nursery import Child, may_fork, nursery
 
 ROOT = Path(__file__).parents[2]
 POLL_S = 0.05
@@ -63,16 +64,23 @@ class Process:
         through = environment.get(LAUNCHER, "gerbench") if environment else "gerbench"
         self._path = log
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-        with log.open("ab") as file:
-            self._popen = subprocess.Popen(
+        self._popen = self._started(through, {**inherited, **(environment or {})})
+        STARTED.append(self)
+
+    def _started(
+        self, through: str, environment: dict[str, str]
+    ) -> subprocess.Popen[bytes] | Child:
+        if through == "gerbench" and may_fork(environment):
+            return nursery().bear(self.arguments, environment, self._path)
+        with self._path.open("ab") as file:
+            return subprocess.Popen(
                 [sys.executable, "-m", through, *self.arguments],
                 cwd=ROOT,
-                env={**inherited, **(environment or {})},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
             )
-        STARTED.append(self)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, and wait for nothing."""
