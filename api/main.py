@@ -127,8 +127,8 @@ def create_app(
 ) -> FastAPI:
     """Return the application; its database must have been migrated when it starts.
 
-    `nudge` is called when there is new work, for a worker in the same process to look at once;
-    all others find it at their next tick.
+    `nudge` is called when there is new work, for a worker to look at once. It must return at once
+    and may come to nothing: the next tick finds the same work.
     """
     app = FastAPI(
         title="gerbench",

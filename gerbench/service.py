@@ -16,6 +16,7 @@ from gerbench.folder import DataFolder
 from migrations import schema
 from worker.process import BeatProcess, WorkerProcess
 from worker.recovery import recover
+from worker.waking import Waker
 
 START_POLL_S = 0.01
 """Between looks at whether the API answers."""
@@ -40,6 +41,7 @@ class Service:
             raise
         self._settings = settings
         self._worker = worker
+        self._waker = None if settings.broker_url is None else Waker(settings)
         self._processes: list[WorkerProcess | BeatProcess] = []
         address = self._socket.getsockname()
         self.url = f"http://{_bracketed(address[0])}:{address[1]}"
@@ -56,6 +58,9 @@ class Service:
 
     def start(self) -> None:
         """Begin to listen, and to work."""
+        if self._waker is not None:
+            self._waker.start()
+            self._stack.callback(self._waker.stop)
         self._thread.start()
         self._stack.callback(self._stop_api)
         if self._worker:
@@ -93,8 +98,9 @@ class Service:
         self._stack.close()
 
     def _nudge(self) -> None:
-        """Let the worker of this process look at the queue at once; never by way of a network."""
-        if self._settings.broker_url is not None:
+        """Let a worker look at the queue at once: that of this process, or whoever works."""
+        if self._waker is not None:
+            self._waker.wake()
             return
         for process in self._processes:
             if isinstance(process, WorkerProcess):

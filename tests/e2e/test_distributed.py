@@ -52,6 +52,17 @@ def test_embedded_and_distributed_give_identical_predictions(
     assert {entry.result for entry in log} == {"answered"}
 
 
+def test_what_is_submitted_is_taken_up_without_waiting_for_a_tick(cluster: Cluster) -> None:
+    with cluster.workers(1), LocalEndpoint() as endpoint:
+        cluster.clock.kill()
+        job = _submit(cluster.client, endpoint, "unticked")
+        eventually(lambda: len(endpoint.log) > 0, 30)
+        cluster.start_clock()
+        job = jobs.ended(cluster.client, job)
+
+    assert job["progress"]["answered"] == 140
+
+
 def test_a_batch_goes_on_with_another_worker_when_its_own_is_killed(cluster: Cluster) -> None:
     client = cluster.client
     with (
