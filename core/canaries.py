@@ -6,16 +6,18 @@ seen from the request, which is leased: so a crash is over when its lease is.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import runs
+from core.rules.canaries import SPOKE
 from core.rules.states import RequestState, Status
-from core.tables import Request, Run
+from core.tables import Attempt, Request, Run
+from core.vocabulary import Result
 
 MODALITY: ColumnElement[str] = Run.condition["modality"].as_string()
 
@@ -34,8 +36,15 @@ class Group(NamedTuple):
         return own & (self.modality == MODALITY)
 
 
-def may_go(session: Session, group: Group) -> bool:
-    """Tell whether a canary may go now: none has passed, and none is out.
+TELLING = SPOKE | {Result.REJECTED}
+"""Results after which no other canary is wanted."""
+SETTLING = timedelta(seconds=2)
+"""From such a result on, what follows from it is written at once; unless a crash came between,
+after which another canary finds out the same."""
+
+
+def may_go(session: Session, group: Group, *, now: datetime) -> bool:
+    """Tell whether a canary may go now: none has passed, none is out, none is just back.
 
     Held until the commit by its first run's row, so that of two workers one sends it. Who cannot
     have the row at once does not wait for it: others look again soon.
@@ -53,7 +62,13 @@ def may_go(session: Session, group: Group) -> bool:
         # Always so, and it tells which index to look in: that of the leases.
         Request.lease_expires_at.is_not(None),
     )
-    return not session.scalar(select(out))
+    back = exists().where(
+        Attempt.run_id == Run.id,
+        group.members,
+        Attempt.result.in_(TELLING),
+        Attempt.finished_at > now - SETTLING,
+    )
+    return not session.scalar(select(or_(out, back)))
 
 
 def passed(session: Session, run_id: UUID, *, now: datetime) -> None:

@@ -183,7 +183,7 @@ def _candidates(
             found += _due_requests(session, run, slots - len(found), now)
         elif run.group not in looked:
             looked.add(run.group)
-            if may_go(session, run.group):
+            if may_go(session, run.group, now=now):
                 canary = _due_requests(session, run, 1, now)
                 canaries.update(canary)
                 found += canary

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from core import batch_lines, batches, jobs, leases, rescue
+from core.canaries import SETTLING
 from core.db import Database
 from core.leases import Leased
 from core.rules.states import RequestState, Status
@@ -86,6 +87,21 @@ def test_a_canary_that_came_back_unheard_is_followed_by_another(waiting: Waiting
     (again,) = waiting.lease(now=LATER)
 
     assert (again.id, again.canary) == (canary.id, True)
+
+
+def test_none_follows_one_that_is_just_back_until_what_follows_from_it_is_overdue(
+    waiting: Waiting,
+) -> None:
+    (canary,) = waiting.lease()
+    with waiting.database.write.begin() as session:
+        request = session.get_one(Request, canary.id)
+        request.state, request.finished_at = RequestState.DONE, NOW
+        request.lease_owner = request.lease_expires_at = None
+        rows.attempt(session, session.get_one(Run, canary.run_id), finished_at=NOW)
+
+    assert waiting.lease(now=NOW + SETTLING / 2) == []
+    (another,) = waiting.lease(now=NOW + 2 * SETTLING)
+    assert another.canary
 
 
 def test_any_run_that_waits_may_send_it(waiting: Waiting) -> None:
