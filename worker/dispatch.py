@@ -70,6 +70,11 @@ class Slice:
         self._flow = engine.flows[model_id]
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def over(self) -> bool:
+        """Tell whether it ended since its time has passed, and for no other reason."""
+        return self._turnstile.over
+
     async def run(self) -> bool:
         """Lease and send until the time is over or nothing is due; tell whether nothing is."""
         turnstile = self._turnstile
@@ -235,6 +240,9 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
         drained = await slice_.run()
     finally:
         engine.leasing.discard(model_id)
+    if slice_.over:
+        # The next one goes on at once, while the last calls of this one end.
+        await engine.in_thread(wake)
     await slice_.finish()
     if drained:
         # Runs may have come to their end; the next tick would see it a second later.

@@ -114,6 +114,12 @@ class Turnstile:
             return 0.0
         return max(0.0, self._deadline - self.engine.loop.time())
 
+    @property
+    def over(self) -> bool:
+        """Tell whether the time has passed in which calls may leave, and nothing else ended it."""
+        late = self.engine.loop.time() >= self._deadline
+        return late and not self._closed and not self.engine.stopping.is_set()
+
     def close(self) -> None:
         """Let nothing more out."""
         self._closed = True
@@ -152,20 +158,26 @@ class Turnstile:
             self.pass_by()
 
     async def _serve(self) -> None:
-        """Get room for the line until it is empty; give it back when the slice ends."""
-        wait = 0.0
+        """Get room for the line until it is empty; give it back when the slice ends.
+
+        What is given back is due when there was to be room: part of the wait is over by then.
+        """
+        clock = self.engine.loop.time
+        room_at = clock()
         try:
             while self._line and (left := self.left_s):
                 if self._line[0].room.done():  # whoever asked is gone
                     self._line.popleft()
                 else:
-                    wait = await self._serve_first(left)
+                    asked_at = clock()
+                    room_at = asked_at + await self._serve_first(left)
         finally:
             self._asking = None
+            wait = min(max(0.0, room_at - clock()), REST_S)
             while self._line:
                 place = self._line.popleft()
                 if not place.room.done():
-                    place.room.set_exception(GivenBack(min(wait, REST_S)))
+                    place.room.set_exception(GivenBack(wait))
 
     async def _serve_first(self, left: float) -> float:
         """Ask once for the first in the line, and wait as told; return the wait."""

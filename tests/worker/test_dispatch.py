@@ -3,15 +3,16 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
-from core import closing, jobs
+from core import closing, jobs, models
 from core.db import utc_now
-from core.limiter.interface import LimiterAway, Reserved
+from core.limiter.interface import LimiterAway, Reserved, Wait
 from core.limiter.memory import MemoryLimiter
 from core.rules.states import RequestState
 from core.tables import Attempt, Prediction, Request, Sample
@@ -21,6 +22,7 @@ from tests import rows
 from tests.worker.conftest import SAMPLES, read, submit, work
 from worker.dispatch import dispatch
 from worker.engine import Engine
+from worker.turnstile import GivenBack, Turnstile
 from worker.upkeep import tidy
 
 Serve = Callable[..., LocalEndpoint]
@@ -275,13 +277,50 @@ def test_a_restart_remembers_what_the_provider_still_counts(engine: Engine, serv
     run = read(engine, run_id)
     with engine.database.write.begin() as session:
         jobs.pause(session, jobs.owner(run), now=utc_now())
-        rows.past_attempts(session, run, 5, utc_now())
+        rows.past_attempts(session, run, 5, utc_now() - timedelta(seconds=5))
         jobs.resume(session, jobs.owner(run), now=utc_now())
 
     engine.run(dispatch(engine, rows.model_of(run)))
 
     assert endpoint.log == []
     assert engine.resting[rows.model_of(run)] > engine.loop.time()
+
+
+class Full(MemoryLimiter):
+    """A limiter with room for one call, and for the next one five seconds later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = False
+
+    async def reserve(self, *args: Any, **options: Any) -> Reserved:
+        if self.given:
+            return Reserved((), Wait(5.0, "full"))
+        self.given = True
+        return await super().reserve(*args, **options)
+
+
+def test_what_a_slice_gives_back_is_due_when_there_was_to_be_room(
+    engine: Engine, serve: Serve
+) -> None:
+    run = read(engine, submit(engine, serve().base_url))
+    model_id = rows.model_of(run)
+    with engine.database.read() as session:
+        model = models.declared(session, model_id)
+    engine.limiter = Full()
+
+    async def stand_in_line() -> tuple[float, bool]:
+        turnstile = Turnstile(engine, model_id, model, 1.0)
+        turnstile.expect(2)
+        await turnstile.enter(1)
+        with pytest.raises(GivenBack) as given:
+            await turnstile.enter(1)
+        return given.value.wait_s, turnstile.over
+
+    wait_s, over = engine.run(stand_in_line())
+
+    assert 3.0 < wait_s <= 4.0
+    assert over
 
 
 class Flaky(MemoryLimiter):
