@@ -44,6 +44,9 @@ TTL_MARGIN_S = 60.0
 """A reservation outlasts the longest call by this much; then its worker is taken for dead."""
 
 
+AGAIN_S = 0.25
+"""Between askings for room while calls wait for it."""
+
 AWAY_S = 1.0
 """Between tries while the limiter cannot be reached."""
 
@@ -204,12 +207,13 @@ class Turnstile:
         wait = reserved.wait.delay_s
         until = utc_now() + timedelta(seconds=wait)
         self.engine.wants[self.model_id] = Want(until=until, reason=reserved.wait.reason)
-        # A call that ends may give room back long before the wait is over.
+        # A call that ends may give room back long before the wait is over; so may one of another
+        # worker, whose end nobody tells us of.
         if wait > left and not self._out:
             self._rest(wait)
         else:
             self._freed.clear()
-            await _within(self._freed, min(wait, left))
+            await _within(self._freed, min(wait, left, AGAIN_S))
         return wait
 
     @property
