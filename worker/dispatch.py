@@ -45,6 +45,10 @@ FLUSH_S = 0.005
 WAKE_S = 0.7
 """Between wake-ups of other workers; no divisor of a tick, so that the two do not fall in step."""
 
+WAKES = 2
+"""Messages of one: whoever waited longest for a message gets the first, which is often this very
+process, and the next one gets the second."""
+
 LEASE_MARGIN = timedelta(seconds=90)
 """A lease outlasts the wait for a turn and the longest call by this much."""
 
@@ -108,7 +112,11 @@ class Slice:
         now = self._engine.loop.time()
         if now - self._woke_at >= WAKE_S:
             self._woke_at = now
-            await self._engine.in_thread(self._wake)
+            await self._engine.in_thread(self._call_others)
+
+    def _call_others(self) -> None:
+        for _ in range(WAKES):
+            self._wake()
 
     async def finish(self) -> None:
         """Wait for the calls that are out; those that wait for room are given back."""

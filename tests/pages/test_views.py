@@ -13,7 +13,7 @@ from tests.pages.chromium import NARROW, WIDE, Desk
 from tests.pages.conftest import OpenDesk, Place
 from tests.pages.hands import Hands, Keyboard, Mouse
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 NAME = "Coarse <img src=x onerror=alert(1)> & fine"
 

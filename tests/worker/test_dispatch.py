@@ -1,6 +1,7 @@
 """Slices against the real endpoint: what comes back, whatever it does."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -291,12 +292,12 @@ class Full(MemoryLimiter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.given = False
+        self.room_at = 0.0
 
     async def reserve(self, *args: Any, **options: Any) -> Reserved:
-        if self.given:
-            return Reserved((), Wait(5.0, "full"))
-        self.given = True
+        if self.room_at:
+            return Reserved((), Wait(self.room_at - time.monotonic(), "full"))
+        self.room_at = time.monotonic() + 5.0
         return await super().reserve(*args, **options)
 
 
