@@ -25,21 +25,24 @@ LEVELS: dict[LogLevel, int] = {
     "error": logging.ERROR,
 }
 
+FAULTS = (OSError, ValueError)
+"""Of a stream: the second says that it is closed."""
+
 
 class Lenient:
-    """A stream whose faults end no work: on a full disk a line of the log is lost, and no more."""
+    """A stream whose faults end no work: on a full disk, or closed, a line is lost and no more."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
         """Write a text, if that can be."""
-        with suppress(OSError):
+        with suppress(*FAULTS):
             self._stream.write(text)
 
     def flush(self) -> None:
         """Write what is buffered, if that can be."""
-        with suppress(OSError):
+        with suppress(*FAULTS):
             self._stream.flush()
 
 

@@ -248,10 +248,12 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
         drained = await slice_.run()
     finally:
         engine.leasing.discard(model_id)
-    if slice_.over:
-        # The next one goes on at once, while the last calls of this one end.
-        await engine.in_thread(wake)
-    await slice_.finish()
+    try:
+        if slice_.over:
+            # The next one goes on at once, while the last calls of this one end.
+            await engine.in_thread(wake)
+    finally:
+        await slice_.finish()
     if drained:
         # Runs may have come to their end; the next tick would see it a second later.
         engine.rescued += await engine.in_thread(partial(tidy, engine.database, now=utc_now()))

@@ -47,6 +47,16 @@ def test_a_log_that_can_be_written_is(tmp_path: Path) -> None:
         assert (tmp_path / "log").read_text() == "a line\n"
 
 
+def test_a_log_that_was_closed_ends_no_work(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        log = Lenient(stream)
+
+    log.write("a line\n")
+    log.flush()
+
+    assert (tmp_path / "log").read_text() == ""
+
+
 def told(capsys: pytest.CaptureFixture[str], **given: Any) -> list[str]:
     """Return the lines that a process with these settings writes of some work that goes wrong."""
     structlog.reset_defaults()
