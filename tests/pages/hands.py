@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Protocol
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Error, Locator, expect
 
 MOST = 400
 """Presses of Tab until something is taken for out of reach."""
+CHOOSER_MS = 10_000
 HAS_FOCUS = """
 it => it === document.activeElement && {
     seen: getComputedStyle(it).outlineStyle !== "none" || getComputedStyle(it).boxShadow !== "none",
@@ -76,10 +77,18 @@ class Keyboard:
         expect(field.locator("option:checked")).to_have_text(label)
 
     def attach(self, field: Locator, file: Path) -> None:
-        reach(field)
-        with field.page.expect_file_chooser() as chooser:
-            field.page.keyboard.press("Enter")
-        chooser.value.set_files(file)
+        """Press Enter until the browser asks for a file: a busy machine may lose one."""
+        for last in (False, False, True):
+            reach(field)
+            try:
+                with field.page.expect_file_chooser(timeout=CHOOSER_MS) as chooser:
+                    field.page.keyboard.press("Enter")
+            except Error:
+                if last:
+                    raise
+            else:
+                chooser.value.set_files(file)
+                return
 
 
 def reach(target: Locator) -> None:
