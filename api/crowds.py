@@ -20,14 +20,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import browsers
 from api.deps import get_keyring
+from api.feeds import CROWD
 from core.access import Caller
 from core.db import utc_now
 from core.errors import Unauthorized
 
 KEPT_S = 1.0
 """How old a shared answer may be."""
-CROWD = 5
-"""Connections that ask in a second; where there are more, they share."""
 MAX_BODY = 256 * 2**10
 """Bytes of an answer that is kept."""
 MAX_KEPT = 200

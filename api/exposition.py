@@ -14,7 +14,7 @@ from core.rules.room import Health
 from core.rules.stalls import StallCode
 from core.rules.standings import CredentialStanding, ModelStanding
 from core.rules.states import OPEN_REQUEST, Status
-from core.rules.webhooks import OVER, DeliveryState
+from core.rules.webhooks import OPEN, OVER
 from core.vocabulary import Outcome, Result
 from core.workers import lives
 
@@ -186,7 +186,6 @@ class Families:
         )
 
 
-OPEN = frozenset(DeliveryState) - OVER
 COUNTERS = (
     ("attempts", "Attempts begun", "attempts"),
     ("prompt_tokens", "Tokens sent, as providers counted them", "prompt_tokens"),

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 INTERVAL_S = 0.5
 """Between looks."""
 CROWD = 5
-"""Watchers of one thing; each change is told to each of them, so more are told half as often."""
+"""Who may watch or ask the same before they are a crowd, which is told half as often."""
 SHARE = 20
 """A look that takes long is followed by a pause of so many times that: 5 % of a core at most."""
 LONGEST_S = 5.0

@@ -70,7 +70,6 @@ from core.vault import Vault
 
 OPEN = (health.router, docs.router, assets.router, signing_in.router, shared.router)
 PAGES = (
-    webhook_pages.router,
     job_pages.router,
     run_pages.router,
     case_pages.router,
@@ -81,6 +80,7 @@ PAGES = (
     inputs.router,
     wordings.router,
     team_pages.router,
+    webhook_pages.router,
 )
 """For people who are signed in; beside each page stands who may open it."""
 SCRAPED = scrape.router

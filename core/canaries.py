@@ -14,10 +14,13 @@ from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import runs
-from core.rules.canaries import SPOKE
+from core.rules.canaries import TELLING
 from core.rules.states import RequestState, Status
 from core.tables import Attempt, Request, Run
-from core.vocabulary import Result
+
+SETTLING = timedelta(seconds=2)
+"""Within it what follows from a canary is written; unless a crash came between, after which
+another finds out the same."""
 
 MODALITY: ColumnElement[str] = Run.condition["modality"].as_string()
 
@@ -34,13 +37,6 @@ class Group(NamedTuple):
         """Return the condition that a run is one of them."""
         own = (Run.job_id == self.job_id) & (Run.model_id == self.model_id)
         return own & (self.modality == MODALITY)
-
-
-TELLING = SPOKE | {Result.REJECTED}
-"""Results after which no other canary is wanted."""
-SETTLING = timedelta(seconds=2)
-"""From such a result on, what follows from it is written at once; unless a crash came between,
-after which another canary finds out the same."""
 
 
 def may_go(session: Session, group: Group, *, now: datetime) -> bool:

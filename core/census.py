@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core import readiness, stalls, workers
 from core.queries import exactly
@@ -38,7 +39,11 @@ TOTALS = (
 )
 """The running totals of runs that are summed up for each model."""
 
+OPEN_REQUESTS = or_(*(exactly(Request.state, state) for state in sorted(OPEN_REQUEST)))
+"""Whether a request is open; an index has these and no others."""
 OPEN_DELIVERY = Delivery.finished_at.is_(None)
+
+K = TypeVar("K")
 
 ModelKey = tuple[str, str]
 """A model's team and its name: two teams may have models of one name."""
@@ -85,8 +90,8 @@ def take(session: Session, *, patience: timedelta, now: datetime) -> Census:
     stalled = stalls.of_all(session, patience=patience, now=now)
     first = session.scalar(select(func.min(Delivery.not_before)).where(OPEN_DELIVERY))
     return Census(
-        runs=_runs(session),
-        requests=_requests(session),
+        runs=_counted(session, Run.status, Run.job_id.is_not(None)),
+        requests=_counted(session, Request.state, OPEN_REQUESTS),
         oldest_due_seconds=_since(oldest, now),
         expired_leases=_expired(session, now=now),
         totals=_totals(session),
@@ -97,9 +102,9 @@ def take(session: Session, *, patience: timedelta, now: datetime) -> Census:
         workers=known,
         alive=sum(workers.lives(worker, now=now) for worker in known),
         stalled=stalls.counted(stalled.values()),
-        deliveries=_deliveries(session, OPEN_DELIVERY),
+        deliveries=_counted(session, Delivery.state, OPEN_DELIVERY),
         late_delivery_seconds=_since(first, now),
-        told=_deliveries(session, Delivery.finished_at > now - LATELY),
+        told=_counted(session, Delivery.state, Delivery.finished_at > now - LATELY),
     )
 
 
@@ -108,21 +113,12 @@ def _since(then: datetime | None, now: datetime) -> float:
     return 0.0 if then is None else max(0.0, (now - then).total_seconds())
 
 
-def _runs(session: Session) -> dict[Status, int]:
-    """Count the runs of jobs by status."""
-    rows = session.execute(
-        select(Run.status, func.count()).where(Run.job_id.is_not(None)).group_by(Run.status)
-    )
-    return {status: count for status, count in rows}  # noqa: C416 - a Row is not a pair to dict()
-
-
-def _requests(session: Session) -> dict[RequestState, int]:
-    """Count the open requests by state; from an index that has no others."""
-    of_open = or_(*(exactly(Request.state, state) for state in sorted(OPEN_REQUEST)))
-    rows = session.execute(
-        select(Request.state, func.count()).where(of_open).group_by(Request.state)
-    )
-    return {state: count for state, count in rows}  # noqa: C416 - a Row is not a pair to dict()
+def _counted(
+    session: Session, by: InstrumentedAttribute[K], which: ColumnElement[bool]
+) -> dict[K, int]:
+    """Count some rows by a column; `which` is answered by an index."""
+    rows = session.execute(select(by, func.count()).where(which).group_by(by))
+    return {value: count for value, count in rows}  # noqa: C416 - a Row is not a pair to dict()
 
 
 def _expired(session: Session, *, now: datetime) -> int:
@@ -192,11 +188,3 @@ def _budgets(session: Session) -> dict[str, int]:
         select(Team.name, Team.monthly_budget_nano).where(Team.monthly_budget_nano.is_not(None))
     )
     return {team: nano for team, nano in rows if nano is not None}
-
-
-def _deliveries(session: Session, which: ColumnElement[bool]) -> dict[DeliveryState, int]:
-    """Count messages to webhooks by state; there is an index for either kind."""
-    rows = session.execute(
-        select(Delivery.state, func.count()).where(which).group_by(Delivery.state)
-    )
-    return {state: count for state, count in rows}  # noqa: C416 - a Row is not a pair to dict()

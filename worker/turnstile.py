@@ -43,7 +43,6 @@ REST_S = 15.0
 TTL_MARGIN_S = 60.0
 """A reservation outlasts the longest call by this much; then its worker is taken for dead."""
 
-
 AGAIN_S = 0.25
 """Between askings for room while calls wait for it."""
 
@@ -113,15 +112,16 @@ class Turnstile:
     @property
     def left_s(self) -> float:
         """Return the seconds for which calls may still leave."""
-        if self._closed or self.engine.stopping.is_set():
-            return 0.0
-        return max(0.0, self._deadline - self.engine.loop.time())
+        return 0.0 if self._shut else max(0.0, self._deadline - self.engine.loop.time())
 
     @property
     def over(self) -> bool:
         """Tell whether the time has passed in which calls may leave, and nothing else ended it."""
-        late = self.engine.loop.time() >= self._deadline
-        return late and not self._closed and not self.engine.stopping.is_set()
+        return not self._shut and not self.left_s
+
+    @property
+    def _shut(self) -> bool:
+        return self._closed or self.engine.stopping.is_set()
 
     def close(self) -> None:
         """Let nothing more out."""

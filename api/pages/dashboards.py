@@ -12,7 +12,7 @@ from api.deps import PageDep, PageRequest
 from api.pages import forms
 from api.pages.analyses import KINDS
 from api.pages.panels import Panels, query_of
-from api.pages.shell import PageRoute, Visitor, VisitorDep, see_other, shown_to
+from api.pages.shell import PageRoute, Visitor, VisitorDep, never_stored, see_other, shown_to
 from api.routes import dashboards as rest
 from api.routes.dashboards import Reference
 from api.rules import MEMBER, VIEWER
@@ -113,9 +113,7 @@ def make_link(
     view = rest.get_dashboard(dashboard, who.database, Response())
     body = LinkCreate(expires_at=utc_now() + timedelta(days=days))
     made = rest.create_dashboard_link(str(view.id), who.database, who.request, Response(), body)
-    response = _shown(who, background, view, made)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return never_stored(_shown(who, background, view, made))
 
 
 @router.post("/{dashboard}/links/{link_id}/revoke", dependencies=[MEMBER])

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.datastructures import QueryParams
 
+from core.errors import DomainError
 from core.rules.submissions import Submission
 
 SEPARATOR = re.compile(r"[\s,]+")
@@ -74,8 +75,10 @@ def read(query: QueryParams) -> Fields:
     )
 
 
-def told(error: ValidationError) -> str:
-    """Return what is wrong with a form, field by field."""
+def told(error: ValueError | DomainError) -> str:
+    """Return what is wrong with a form; where its fields are at fault, field by field."""
+    if not isinstance(error, ValidationError):
+        return str(error)
     faults = error.errors(include_url=False, include_context=False)
     return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in faults)
 

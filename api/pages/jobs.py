@@ -63,10 +63,8 @@ def new_job(who: VisitorDep) -> Response:
         try:
             submission = given.submission()
             quote, body = rest.quote_job(submission, who.database), submission.model_dump_json()
-        except ValidationError as error:
+        except (ValidationError, DomainError) as error:
             fault = forms.told(error)
-        except DomainError as error:
-            fault = str(error)
     return shown_to(
         who,
         "new_job.html",

@@ -95,6 +95,12 @@ def see_other(url: str) -> RedirectResponse:
     return RedirectResponse(url, HTTPStatus.SEE_OTHER, HEADERS)
 
 
+def never_stored(response: Response) -> Response:
+    """Return a page that shows a secret, which no browser may keep."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 class PageRoute(APIRoute):
     """A route whose failures are pages, too; whoever is not signed in is asked to."""
 

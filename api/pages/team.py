@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from api.deps import KeyringDep, PageDep, PageRequest
 from api.pages.forms import told
-from api.pages.shell import PageRoute, Visitor, VisitorDep, see_other, shown_to
+from api.pages.shell import PageRoute, Visitor, VisitorDep, never_stored, see_other, shown_to
 from api.routes import audit, keys, teams
 from api.rules import ADMIN, VIEWER
 from api.schemas.access import KeyCreate
@@ -72,13 +72,10 @@ def make_key(
     try:
         body = KeyCreate.model_validate({"name": name, "role": role, "expires_at": _later(days)})
         made = keys.create_key(body, who.database)
-    except ValidationError as error:
+    except (ValidationError, DomainError) as error:
         fault = told(error)
-    except DomainError as error:
-        fault = str(error)
-    response = _keys(who, PageRequest(), made=made, fault=fault, name="" if made else name)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    kept = "" if made else name
+    return never_stored(_keys(who, PageRequest(), made=made, fault=fault, name=kept))
 
 
 @router.post("/keys/{key_id}/revoke", dependencies=[ADMIN])

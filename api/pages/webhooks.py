@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from api.deps import BoundsDep, NudgeDep, PageDep, PageRequest, VaultDep
 from api.pages.forms import told
-from api.pages.shell import PageRoute, Visitor, VisitorDep, see_other, shown_to
+from api.pages.shell import PageRoute, Visitor, VisitorDep, never_stored, see_other, shown_to
 from api.routes import job_deliveries
 from api.routes import webhooks as rest
 from api.rules import ADMIN, MEMBER
@@ -53,12 +53,10 @@ def make_webhook(
         made = rest.create_webhook(
             body, who.database, who.caller, bounds, vault, who.request, Response()
         )
-    except ValidationError as error:
+    except (ValidationError, DomainError) as error:
         fault = told(error)
-    except DomainError as error:
-        fault = str(error)
     told_of = {"made": made, "fault": fault, "given": BLANK if made else given}
-    return _never_stored(_list(who, PageRequest(), **told_of))
+    return never_stored(_list(who, PageRequest(), **told_of))
 
 
 @router.get("/webhooks/{webhook_id}", dependencies=[ADMIN])
@@ -88,7 +86,7 @@ def switch_webhook(
 def renew_secret(who: VisitorDep, vault: VaultDep, webhook_id: UUID) -> Response:
     """Make a new secret and show it, this once."""
     renewed = rest.renew_webhook_secret(webhook_id, who.database, vault)
-    return _never_stored(_one(who, PageRequest(), webhook_id, renewed=renewed))
+    return never_stored(_one(who, PageRequest(), webhook_id, renewed=renewed))
 
 
 @router.post("/webhooks/{webhook_id}/delete", dependencies=[ADMIN])
@@ -152,9 +150,3 @@ def _one(who: Visitor, part: PageRequest, webhook_id: UUID, **renewed: Any) -> R
         next_cursor=found.next_cursor,
         **{"renewed": None, **renewed},
     )
-
-
-def _never_stored(response: Response) -> Response:
-    """Return a page that shows a secret, which no browser may keep."""
-    response.headers["Cache-Control"] = "no-store"
-    return response

@@ -93,10 +93,8 @@ def add_template(who: VisitorDep, draft: DraftDep) -> Response:
             text=draft.text.replace("\r\n", "\n"),
         )
         made = rest.create_template(body, who.database, who.request, Response())
-    except ValidationError as error:
-        return _form(who, draft, fault=told(error))
     except (DomainError, ValueError) as error:
-        return _form(who, draft, fault=str(error))
+        return _form(who, draft, fault=told(error))
     return see_other(f"/templates/{made.id}")
 
 
@@ -154,10 +152,8 @@ def _preview(who: Visitor, store: MediaStoreDep, body: dict[str, Any]) -> dict[s
     try:
         spec = PreviewSpec.model_validate(body)
         preview = rest.preview_template(spec, who.database, store)
-    except ValidationError as error:
+    except (ValidationError, DomainError) as error:
         return {"preview": None, "fault": told(error)}
-    except DomainError as error:
-        return {"preview": None, "fault": str(error)}
     return {"preview": preview, "fault": None, "body": spec.model_dump_json(exclude_none=True)}
 
 

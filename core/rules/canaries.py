@@ -6,6 +6,8 @@ from core.vocabulary import Result
 
 SPOKE = frozenset({Result.ANSWERED, Result.REFUSED, Result.LENGTH})
 """Address, credential, model id and the size of a request are good, whatever was said."""
+TELLING = SPOKE | {Result.REJECTED}
+"""Results after which no other canary is wanted."""
 
 
 class Canary(Enum):

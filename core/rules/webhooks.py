@@ -64,6 +64,8 @@ class DeliveryState(StrEnum):
 
 OVER = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.CANCELLED})
 """A delivery that stands here has `finished_at`; only a person sends it again."""
+OPEN = frozenset(DeliveryState) - OVER
+"""A delivery that stands here is still to be sent, or to be heard of."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api.crowds import CROWD, KEPT_S, Crowds
+from api.crowds import KEPT_S, Crowds
 from api.etags import Etags
+from api.feeds import CROWD
 from api.keyring import Keyring
 from core import keys
 from core.db import Database, utc_now

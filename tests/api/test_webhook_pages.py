@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 
-from core import sending, webhooks
-from core.db import utc_now
+from core import webhooks
 from core.rules.webhooks import Answer
 from tests.api.parties import MODEL, Party, Service, import_faces, serving
-from worker.deliver import LASTS
-
-PUBLIC = "https://203.0.114.7/hook"
+from tests.api.test_webhooks import PUBLIC, send
 
 
 @pytest.fixture
@@ -42,14 +39,6 @@ def shown(service: Service) -> str:
     response = service.ask(Party.ADMIN, "GET", f"/webhooks/{only(service)['id']}")
     assert response.status_code == 200
     return str(response.text)
-
-
-def send(service: Service, answer: Answer) -> None:
-    """Let what is due be sent, and answered so."""
-    now = utc_now()
-    with service.database.write.begin() as session:
-        for parcel in sending.lease(session, owner="me", slots=9, lasts=LASTS, seed=0.0, now=now):
-            sending.settle(session, parcel.claim, answer, sent_at=now, seed=0.0, now=now)
 
 
 def secret_in(text: str) -> str:

@@ -16,9 +16,6 @@ from tests.e2e.processes import eventually, running, up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-STOPS_S = 10
-"""A stop is over within 5 s on a machine that does nothing else."""
-
 
 def test_a_service_that_is_killed_twice_goes_on_and_pays_twice_only_for_what_was_in_flight(
     tmp_path: Path, few: Path
@@ -56,7 +53,7 @@ def test_a_service_stopped_in_mid_run_lets_calls_end_and_pays_for_nothing_twice(
             job = jobs.ended(service.client, job)
             job = check(service.client, job, database, endpoint.log)
 
-    assert (code, seconds < STOPS_S) == (0, True)
+    assert (code, seconds < 5) == (0, True)
     assert (job["status"], job["progress"]["answered"]) == ("completed", SAMPLES)
     assert jobs.billed_twice(endpoint.log) == set()
 
@@ -77,7 +74,7 @@ def test_a_stop_amid_commits_loses_none_of_them(tmp_path: Path, few: Path) -> No
             job = jobs.ended(service.client, job)
             job = check(service.client, job, database, endpoint.log)
 
-    assert (code, seconds < STOPS_S) == (0, True)
+    assert (code, seconds < 5) == (0, True)
     assert stopped_at < 20 * SAMPLES
     assert job["progress"]["answered"] == len(endpoint.log) == 20 * SAMPLES
 
@@ -106,7 +103,7 @@ def test_a_stop_cuts_off_calls_that_do_not_end_and_counts_them_as_unknown(
             job = check(service.client, job, database, log, in_flight=CALLS)
             attempts = jobs.rows(service.client, job, "attempts")
 
-    assert (code, seconds < STOPS_S) == (0, True)
+    assert (code, seconds < 5) == (0, True)
     assert "Error" not in said
     assert "Traceback" not in said
     assert jobs.counts(attempts, "result") == {"unknown": CALLS, "answered": SAMPLES}
@@ -132,7 +129,7 @@ def test_a_worker_takes_over_from_one_that_was_killed(cluster: Cluster) -> None:
     assert left["status"] == "running"
     assert left["progress"]["pending"] == held > 0
     assert (job["status"], job["progress"]["answered"]) == ("completed", SAMPLES)
-    assert (code, seconds < STOPS_S) == (0, True)
+    assert (code, seconds < 5) == (0, True)
 
 
 def test_when_all_workers_are_killed_the_next_one_ends_the_job(cluster: Cluster) -> None:
