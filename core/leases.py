@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    bindparam,
     exists,
     func,
     or_,
@@ -21,13 +22,101 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from core.canaries import MODALITY, Group, may_go
+from core.db import table
 from core.rules.fairness import share
 from core.rules.states import ENDED, UNSENT, RequestState, Status
 from core.rules.strategy import Asked
 from core.tables import Job, Request, Run
 
+REQUESTS = table(Request)
+
 CANDIDATE_JOBS = 64
 """Jobs looked at in one lease; with more of one priority waiting, the rest come next time."""
+
+MOMENT = Request.not_before.type
+NOW = bindparam("now", type_=MOMENT)
+MOVES = and_(Run.status == Status.RUNNING, or_(Run.rests_until.is_(None), Run.rests_until <= NOW))
+"""Requests of a run may be leased now."""
+
+
+def _has(state: RequestState) -> Exists:
+    """Return the condition that a run has a request in a state whose time has come."""
+    return exists().where(
+        Request.run_id == Run.id, Request.state == state, Request.not_before <= NOW
+    )
+
+
+HAS_DUE = or_(
+    _has(RequestState.DUE),
+    and_(Run.canary_passed_at.is_(None), _has(RequestState.WAITING)),
+)
+"""A run has a request to send now; one that waits for a batch may be the canary."""
+
+MODELS_DUE = select(Run.model_id).where(MOVES, HAS_DUE).distinct()
+DUE_RUNS = (
+    select(Run.id, Job.priority, Job.id, MODALITY, Run.canary_passed_at)
+    .join(Job, Job.id == Run.job_id)
+    .where(Run.model_id == bindparam("model"), MOVES, HAS_DUE)
+    .order_by(Job.priority.desc(), Job.created_at, Run.job_id, Run.position)
+)
+UNDER_WAY = (
+    select(Job.id, func.count())
+    .join(Run, Run.job_id == Job.id)
+    .join(Request, Request.run_id == Run.id)
+    .where(
+        Job.id.in_(bindparam("jobs", expanding=True)),
+        Request.state == RequestState.LEASED,
+        # Always so, and it tells which index to look in: that of the leases.
+        Request.lease_expires_at.is_not(None),
+    )
+    .group_by(Job.id)
+)
+
+
+def _requests(state: ColumnElement[bool]) -> Select[int]:
+    """Return the query for requests of a run in a state whose time has come; it holds them."""
+    return (
+        select(Request.id)
+        .where(
+            Request.run_id == bindparam("run"),
+            state,
+            Request.not_before <= NOW,
+        )
+        .order_by(Request.not_before, Request.id)
+        .limit(bindparam("slots"))
+        .with_for_update(skip_locked=True)
+    )
+
+
+DUE_REQUESTS = _requests(Request.state == RequestState.DUE)
+UNSENT_REQUESTS = _requests(Request.state.in_(UNSENT))
+LEASED_COLUMNS = (
+    Request.id,
+    Request.run_id,
+    Request.sample_ids,
+    Request.attempts,
+    Request.failures,
+    Request.throttles,
+    Request.refusals,
+    Request.lease_expires_at,
+    Request.parent_id,
+)
+TAKE = (
+    update(REQUESTS)
+    .where(
+        REQUESTS.c.id.in_(bindparam("ids", expanding=True)),
+        REQUESTS.c.state.in_(UNSENT),
+        REQUESTS.c.not_before <= NOW,
+    )
+    .values(
+        state=RequestState.LEASED,
+        lease_owner=bindparam("owner"),
+        lease_expires_at=bindparam("until", type_=MOMENT),
+    )
+    .returning(*(REQUESTS.c[column.key] for column in LEASED_COLUMNS))
+)
+"""Built once: a busy worker leases some 30 times a second, and to build one takes longer than to
+run it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +148,7 @@ class DueRun(NamedTuple):
 
 def models_due(session: Session, *, now: datetime) -> list[UUID]:
     """Return the models that have a request to send now."""
-    found = session.scalars(select(Run.model_id).where(_moves(now), _has_due(now)).distinct())
+    found = session.connection().execute(MODELS_DUE, {"now": now}).scalars()
     return [model_id for model_id in found if model_id is not None]
 
 
@@ -89,36 +178,9 @@ def lease(
     return [replace(request, canary=request.id in canaries) for request in taken]
 
 
-def _moves(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that requests of a run may be leased now."""
-    rested = or_(Run.rests_until.is_(None), Run.rests_until <= now)
-    return and_(Run.status == Status.RUNNING, rested)
-
-
-def _has_due(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a run has a request to send now.
-
-    One that waits for a batch may be the canary.
-    """
-    canary = and_(Run.canary_passed_at.is_(None), _has(RequestState.WAITING, now))
-    return or_(_has(RequestState.DUE, now), canary)
-
-
-def _has(state: RequestState, now: datetime) -> Exists:
-    """Return the condition that a run has a request in a state whose time has come."""
-    return exists().where(
-        Request.run_id == Run.id, Request.state == state, Request.not_before <= now
-    )
-
-
 def _due_runs(session: Session, model_id: UUID, now: datetime) -> list[DueRun]:
     """Return what can be sent, most urgent and oldest first."""
-    rows = session.execute(
-        select(Run.id, Job.priority, Job.id, MODALITY, Run.canary_passed_at)
-        .join(Job, Job.id == Run.job_id)
-        .where(Run.model_id == model_id, _moves(now), _has_due(now))
-        .order_by(Job.priority.desc(), Job.created_at, Run.job_id, Run.position)
-    )
+    rows = session.connection().execute(DUE_RUNS, {"model": model_id, "now": now})
     return [
         DueRun(run, priority, Group(job, model_id, modality), passed_at is not None)
         for run, priority, job, modality, passed_at in rows
@@ -155,18 +217,7 @@ def _fair(
 
 def _under_way(session: Session, jobs: Sequence[UUID]) -> dict[UUID, int]:
     """Return how many requests of each job are leased, by anyone."""
-    rows = session.execute(
-        select(Job.id, func.count())
-        .join(Run, Run.job_id == Job.id)
-        .join(Request, Request.run_id == Run.id)
-        .where(
-            Job.id.in_(jobs),
-            Request.state == RequestState.LEASED,
-            # Always so, and it tells which index to look in: that of the leases.
-            Request.lease_expires_at.is_not(None),
-        )
-        .group_by(Job.id)
-    )
+    rows = session.connection().execute(UNDER_WAY, {"jobs": jobs})
     return {job: count for job, count in rows}  # noqa: C416 - a Row is not a pair to dict()
 
 
@@ -192,40 +243,19 @@ def _candidates(
 
 def _due_requests(session: Session, run: DueRun, slots: int, now: datetime) -> Sequence[int]:
     """Return due requests of a run, and hold them."""
-    due = Request.state == RequestState.DUE if run.opened else Request.state.in_(UNSENT)
-    return session.scalars(
-        select(Request.id)
-        .where(Request.run_id == run.id, due, Request.not_before <= now)
-        .order_by(Request.not_before, Request.id)
-        .limit(slots)
-        .with_for_update(skip_locked=True)
-    ).all()
+    due = DUE_REQUESTS if run.opened else UNSENT_REQUESTS
+    where = {"run": run.id, "now": now, "slots": slots}
+    return session.connection().execute(due, where).scalars().all()
 
 
 def _take(
     session: Session, ids: Sequence[int], *, owner: str, now: datetime, until: datetime
 ) -> list[Leased]:
     """Lease those of `ids` that are still due."""
-    rows = session.execute(
-        update(Request)
-        .where(Request.id.in_(ids), Request.state.in_(UNSENT), Request.not_before <= now)
-        .values(state=RequestState.LEASED, lease_owner=owner, lease_expires_at=until)
-        .returning(*LEASED_COLUMNS)
-    ).all()
+    rows = session.connection().execute(
+        TAKE, {"ids": ids, "now": now, "owner": owner, "until": until}
+    )
     return sorted((leased(row) for row in rows), key=lambda taken: taken.id)
-
-
-LEASED_COLUMNS = (
-    Request.id,
-    Request.run_id,
-    Request.sample_ids,
-    Request.attempts,
-    Request.failures,
-    Request.throttles,
-    Request.refusals,
-    Request.lease_expires_at,
-    Request.parent_id,
-)
 
 
 def leased(

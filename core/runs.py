@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session, defer, joinedload
 
+from core.db import table
 from core.errors import IllegalMove, NotFound
 from core.paging import Key, Slice, fetch
 from core.rules.planning import shuffled
@@ -219,7 +220,8 @@ def _enqueue(session: Session, run: Run, ids: Sequence[int], *, cause: Cause, no
         }
         for start in range(0, len(ids), run.batch_size)
     ]
-    session.execute(insert(Request), rows)
+    # Not by way of the ORM, which takes twice as long.
+    session.connection().execute(insert(table(Request)), rows)
     return len(rows)
 
 

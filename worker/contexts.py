@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from core.leases import Leased
@@ -12,6 +12,11 @@ from core.prompts import RunContext, SampleInput
 from core.rules.classes import Classes
 from core.rules.specs import Condition, DatasetSpec
 from core.tables import Dataset, Job, Run, Sample, Template
+
+INPUTS = select(Sample.id, Sample.target, Sample.target_number, Sample.text, Sample.media).where(
+    Sample.id.in_(bindparam("ids", expanding=True))
+)
+"""Built once: it runs with every lease."""
 
 
 def of_run(session: Session, run_id: UUID) -> RunContext:
@@ -37,11 +42,7 @@ def of_run(session: Session, run_id: UUID) -> RunContext:
 def inputs_of(session: Session, leased: Sequence[Leased]) -> dict[int, SampleInput]:
     """Return the samples of some requests, by id."""
     ids = {sample for request in leased for sample in request.sample_ids}
-    rows = session.execute(
-        select(Sample.id, Sample.target, Sample.target_number, Sample.text, Sample.media).where(
-            Sample.id.in_(ids)
-        )
-    )
+    rows = session.connection().execute(INPUTS, {"ids": list(ids)})
     return {
         row.id: SampleInput(row.target, row.target_number, row.text, from_json(row.media))
         for row in rows
