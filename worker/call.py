@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -14,12 +14,15 @@ from core.errors import InvalidMedia, MediaAway, MissingCredential
 from core.leases import Leased
 from core.limiter.interface import Grant, NeverFits
 from core.prompts import RunContext, SampleInput, write
-from core.providers.body import Body
+from core.providers.client import outgoing
 from core.rules.money import cost_nano
 from core.rules.readings import Exchange, Reading
 from core.rules.specs import CredentialRef
+from core.rules.states import RequestState
+from core.rules.strategy import Verdict
 from core.rules.tokens import estimate
 from core.rules.work import request_cost
+from core.settling import Settlement
 from core.spending import REST
 from core.traces import Span
 from core.vocabulary import Result
@@ -30,18 +33,28 @@ from worker.turnstile import GivenBack, Turnstile
 log = structlog.get_logger()
 
 MEGABYTE = 1_000_000
+SHORT_S = 0.001
+"""A wait that is over before the attempt is written."""
+NOT_SENT = "not sent: calls under way did not end, and the provider takes no more at once"
 AWAY_S = 5.0
 """Before media are asked for again, once their store did not answer."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Built:
     """A body to send, and the tokens that it counts for."""
 
-    body: Body
+    content: bytes
+    sent: dict[str, Any]
+    sha256: str
     tokens: int
     most_nano: int | None
     """What the call costs at most, in billionths of a dollar; None: the model has no prices."""
+
+    def take(self) -> bytes:
+        """Return the content, and let go of it."""
+        content, self.content = self.content, b""
+        return content
 
 
 Made: TypeAlias = Built | Reading | MediaAway
@@ -76,7 +89,7 @@ class Call:
             return Reading(Result.TOO_LARGE, reason=reason)
         tokens = estimate(prompt, condition.detail, model.image_tokens, model.max_tokens)
         price = request_cost(model.prices, tokens - model.max_tokens, model.max_tokens)
-        return Built(body, tokens, price)
+        return Built(body.content, body.sent, body.sha256, tokens, price)
 
     def named(self) -> dict[str, str | int | None]:
         """Return what a trace tells of the request."""
@@ -113,15 +126,18 @@ class Call:
     async def _send(self, built: Built, grant: Grant) -> None:
         """Write the attempt, send it, and settle what came back."""
         secret = await self._secret(grant)
-        if grant.delay_s > 0:
+        if grant.delay_s > SHORT_S:
             await asyncio.sleep(grant.delay_s)
         stopping = self.turnstile.engine.stopping.is_set()
         opened = None if stopping else await self._open(built, grant)
         if not isinstance(opened, Opened):
             await self.turnstile.back_out(grant)
             raise GivenBack(REST.total_seconds() if opened else 0.0)
+        if not await self.turnstile.gate.enter(self.turnstile.places):
+            await self._stay(grant, opened)
+            return
         with self._traced(grant, opened) as span:
-            exchange, reading = await self._exchange(built.body, secret)
+            exchange, reading = await self._exchange(built, secret)
             span.note(telling.of_reply(exchange, reading), fault=telling.fault_of(reading))
         if self.turnstile.engine.tells_all:
             telling.attempt(grant, opened, exchange, reading)
@@ -131,22 +147,38 @@ class Call:
             # Whatever happens to the accounts: what was paid for is stored.
             await self._settle(reading, (opened, exchange))
 
+    async def _stay(self, grant: Grant, opened: Opened) -> None:
+        """Take back an attempt that was written and did not leave."""
+        await self.turnstile.back_out(grant)
+        engine, now, result = self.turnstile.engine, utc_now(), Result.RESET
+        exchange = Exchange(None, {}, b"", 0.0, result, NOT_SENT, connected=False)
+        heard = Heard(opened.id, exchange, Reading(result, reason=NOT_SENT), None, now)
+        verdict = Verdict(RequestState.DUE)
+        await engine.writer.write(
+            Settlement(self.request, engine.owner, verdict, now, NOT_SENT, heard=heard)
+        )
+
     def _traced(self, grant: Grant, opened: Opened) -> AbstractContextManager[Span]:
         """Return the span of an attempt. The provider is not told of the trace: it is ours."""
         traces, model = self.turnstile.engine.traces, self.turnstile.model
         about = telling.of_call(model, self.turnstile.url, grant, opened) if traces.on else {}
         return traces.span(f"chat {model.model}", about, kind="client")
 
-    async def _exchange(self, body: Body, secret: str | None) -> tuple[Exchange, Reading]:
+    async def _exchange(self, built: Built, secret: str | None) -> tuple[Exchange, Reading]:
         """Send a body; return what came back, and what it means."""
         turnstile, adapter = self.turnstile, self.turnstile.adapter
-        exchange = await turnstile.client.post(
-            turnstile.url,
-            adapter.headers(turnstile.model, secret),
-            body.content,
-            turnstile.model.timeout_s,
-            secret=secret,
-        )
+        clock = turnstile.engine.loop.time
+        since = clock()
+        try:
+            exchange = await turnstile.client.post(
+                turnstile.url,
+                adapter.headers(turnstile.model, secret),
+                outgoing(built.take()),
+                turnstile.model.timeout_s,
+                secret=secret,
+            )
+        finally:
+            turnstile.gate.leave(clock() - since)
         return exchange, adapter.read(exchange, now=utc_now())
 
     async def _secret(self, grant: Grant) -> str | None:
@@ -164,13 +196,13 @@ class Call:
 
     async def _open(self, built: Built, grant: Grant) -> OpenedOrNot:
         """Write the attempt ahead of the call, unless something keeps it from being sent."""
-        engine, body = self.turnstile.engine, built.body
+        engine = self.turnstile.engine
         opening = Opening(
             self.request,
             engine.owner,
             grant.credential,
-            body.sent,
-            body.sha256,
+            built.sent,
+            built.sha256,
             utc_now(),
             built.most_nano,
         )

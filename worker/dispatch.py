@@ -20,7 +20,7 @@ from core.rules.room import PastUse
 from core.rules.states import RequestState
 from core.rules.strategy import Verdict
 from core.settling import Settlement
-from worker.call import Call, Made
+from worker.call import Built, Call, Made
 from worker.contexts import inputs_of, of_run
 from worker.engine import Engine
 from worker.turnstile import GivenBack, Turnstile
@@ -71,7 +71,7 @@ class Slice:
         self._model_id = model_id
         self._turnstile = Turnstile(engine, model_id, model, SLICE_S)
         self._lasts = timedelta(seconds=model.timeout_s + SLICE_S) + LEASE_MARGIN
-        self._flow = engine.flows[model_id]
+        self._flow = engine.courses[model_id].flow
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -179,6 +179,8 @@ class Slice:
     def _start(self, ready: Sequence[tuple[Call, Made]]) -> None:
         """Begin calls."""
         for call, built in ready:
+            if isinstance(built, Built):
+                self._flow.weigh(len(built.content))
             self._begin(self._carry(call, built))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,6 +17,7 @@ import uvloop
 
 from core.db import Database, utc_now
 from core.limiter.factory import create_limiter
+from core.limiter.memory import MemoryLimiter
 from core.media.store import MediaStore
 from core.prompts import RunContext
 from core.providers.client import ProviderClients
@@ -28,6 +29,7 @@ from core.traces import of_process
 from core.vault import Vault
 from worker.courier import Courier
 from worker.flow import Flow
+from worker.gate import Gate
 from worker.retention import Retention
 from worker.spool import Spool
 from worker.writer import Writer
@@ -51,6 +53,15 @@ class Watch:
     """When the process started."""
     looked_at: datetime | None = None
     """The last time."""
+
+
+@dataclass
+class Course:
+    """How the calls of one model have gone in this process, and what follows for the next."""
+
+    flow: Flow = field(default_factory=Flow)
+    gate: Gate = field(default_factory=Gate)
+    outage: Outage = field(default_factory=Outage)
 
 
 class Engine:
@@ -85,8 +96,8 @@ class Engine:
         """Calls under way or waiting for their turn, of all slices."""
         self.resting: dict[UUID, float] = {}
         """Models that have no room before this moment of the loop's clock."""
-        self.flows: defaultdict[UUID, Flow] = defaultdict(Flow)
-        """How fast the calls of each model leave."""
+        self.courses: defaultdict[UUID, Course] = defaultdict(Course)
+        """How the calls of each model have gone."""
         self.called: dict[UUID, ModelSpec] = {}
         """Models that slices of this process were of lately, as they were declared then."""
         self.wants: dict[UUID, Want] = {}
@@ -95,8 +106,6 @@ class Engine:
         """When this process last carried out a tick."""
         self.rescued = 0
         """Requests taken back from workers that died."""
-        self.outages: defaultdict[UUID, Outage] = defaultdict(Outage)
-        """Which models' endpoints are down, as far as this process has seen."""
         self.stopping = asyncio.Event()
         self._slices: set[asyncio.Task[Any]] = set()
         self._threads = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")
@@ -106,6 +115,11 @@ class Engine:
         self.writer = Writer(self.database, self.loop, Spool(self.spool, self.owner))
         self._thread = threading.Thread(target=self.loop.run_forever, name="dispatch", daemon=True)
         self._thread.start()
+
+    @property
+    def alone(self) -> bool:
+        """Tell whether no other process calls the same models."""
+        return isinstance(self.limiter, MemoryLimiter)
 
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
         """Run blocking work off the loop."""

@@ -7,6 +7,12 @@ AHEAD_S = 0.12
 
 FEWEST, MOST = 2, 64
 
+HELD_BYTES = 12_000_000
+"""Of bodies that are ready at most: twenty pictures in each make sixty-four of them 50 MB."""
+
+WEIGHT = 1 / 16
+"""Of the latest body in how large bodies are."""
+
 START_PER_S = 128.0
 """Before anything is known: enough that the first calls leave together."""
 
@@ -24,6 +30,12 @@ class Flow:
         self._per_s = START_PER_S
         self._at = -math.inf
         self._granted = 0
+        self._bytes = 1.0
+        """Of a body, as a moving average."""
+
+    def weigh(self, size: int) -> None:
+        """Learn from a body of so many bytes."""
+        self._bytes += (size - self._bytes) * WEIGHT
 
     def ahead(self, granted: int, now: float, *, dry: bool = False) -> int:
         """Return how many calls should be leased ahead of those that leave.
@@ -49,4 +61,5 @@ class Flow:
 
     def _many(self) -> int:
         """Return how many calls leave in the next moment."""
-        return max(FEWEST, min(MOST, math.ceil(self._per_s * AHEAD_S)))
+        most = min(MOST, int(HELD_BYTES / self._bytes))
+        return max(FEWEST, min(most, math.ceil(self._per_s * AHEAD_S)))

@@ -12,6 +12,7 @@ from celery.worker import WorkController
 from core.settings import Settings
 from worker.app import STALE_S, TICK, create_celery
 from worker.engine import Engine
+from worker.memory import economise
 from worker.pulse import beat
 from worker.tasks import register
 
@@ -29,6 +30,7 @@ class WorkerProcess:
     """A Celery worker and its engine, in threads of this process."""
 
     def __init__(self, settings: Settings) -> None:
+        economise()
         self.engine = Engine(settings)
         self._settings = settings
         self._stopping = threading.Event()

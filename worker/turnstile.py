@@ -27,6 +27,7 @@ from core.models import DeclaredModel
 from core.providers.adapters import adapter_for
 from core.rules.headers import seen_limits
 from core.rules.readings import Exchange, Reading
+from core.rules.specs import Limits
 from core.rules.standings import Want
 from core.vocabulary import Result
 from worker.engine import Engine
@@ -98,7 +99,12 @@ class Turnstile:
         """Calls that are leased and have no room yet."""
         self.granted = 0
         """Calls that had room given so far."""
-        self._outage = engine.outages[model_id]
+        self.gate = engine.courses[model_id].gate
+        # Where several share the places, which call has one is the limiter's to say.
+        own = engine.alone and len(model.credential_keys) == 1
+        self.places = model.limits.concurrency if own else None
+        """How many calls may be at the provider at once, where that is for the gate to see to."""
+        self._outage = engine.courses[model_id].outage
         self._deadline = engine.loop.time() + slice_s
         self._closed = False
         self._line: deque[Place] = deque()
@@ -238,7 +244,7 @@ class Turnstile:
         try:
             return await self.engine.limiter.reserve(
                 str(self.model_id),
-                self.model.limits,
+                self._limits,
                 self.model.credential_keys,
                 costs,
                 owner=self.engine.owner,
@@ -248,6 +254,14 @@ class Turnstile:
         except LimiterAway as away:
             log.warning("no room can be reserved", reason=str(away))
             return Reserved((), Wait(AWAY_S, str(away)))
+
+    @property
+    def _limits(self) -> Limits:
+        """Return what room is asked for under: some calls have it before their place is free."""
+        limits, ahead = self.model.limits, self.gate.ahead(self.places)
+        if not ahead or self.places is None:
+            return limits
+        return limits.model_copy(update={"concurrency": self.places + ahead})
 
     async def back_out(self, grant: Grant) -> None:
         """Give room back that was not used."""

@@ -25,7 +25,7 @@ GROUP_S = 0.01
 """How long a group waits for company: about as long as a commit takes."""
 
 SETTLEMENTS = 32
-"""In one group at most: a call waits for its opening to be committed, and nobody for these."""
+"""In one group at most: meanwhile the next openings wait, and nobody waits for these."""
 
 MAX_GROUP = 500
 """Writes repeated in one transaction after the database was away."""
@@ -73,13 +73,17 @@ class Writer:
         while going or self._settlements:
             openings, going = self._taken() if going else ([], False)
             count = min(len(self._settlements), SETTLEMENTS)
-            group = openings + [self._settlements.popleft() for _ in range(count)]
+            settlements = [self._settlements.popleft() for _ in range(count)]
+            left = [*openings, *settlements]
             try:
-                self._commit(group)
+                # Calls wait for their openings, and not for what others came to.
+                for group in (openings, settlements):
+                    self._commit(group)
+                    del left[: len(group)]
             except AWAY as away:
-                group += self._settlements
+                left += self._settlements
                 self._settlements.clear()
-                going = self._outlast(group, away) if going else self._give_up(group)
+                going = self._outlast(left, away) if going else self._give_up(left)
 
     def _taken(self) -> tuple[list[Awaited], bool]:
         """Take what is queued; return the openings in it, and whether more will come.

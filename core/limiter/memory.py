@@ -157,14 +157,16 @@ def _status(account: Account, credential: str, limits: Limits, now: float) -> Cr
     standing, rooms = account.standing, account.rooms(limits)
     health = standing.at(now)
     rests = health is not Health.HEALTHY
+    concurrency = account.concurrency(limits)
     return CredentialStatus(
         credential,
         health,
         until(standing.until - now) if rests and standing.until < NEVER else None,
         standing.reason if rests else None,
-        account.flying.requests,
+        # Those that have room ahead of their place are not under way.
+        min(account.flying.requests, concurrency),
         account.owners(),
-        account.concurrency(limits),
+        concurrency,
         *rooms,
         account.rates.pace.rpm(rooms[0].effective),
     )

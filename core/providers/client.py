@@ -29,9 +29,8 @@ CONNECT_S = 10.0
 MAX_REPLY_BYTES = 20_000_000
 PARTIAL_BYTES = 100_000
 """Of a reply that did not come whole, as much as is kept."""
-SLICE_BYTES = 2**18
-LARGE_BYTES = 2**20
-"""A longer body is handed over in slices: aiohttp warns of sending it as one."""
+SLICE_BYTES = 2**17
+"""A longer body is handed over in slices."""
 SECRET_CHARACTERS = 8
 """A shorter secret is no secret, and blotting it out would garble the reply."""
 
@@ -93,7 +92,7 @@ class ProviderClient:
         self,
         url: str,
         headers: Mapping[str, str],
-        content: bytes,
+        content: bytes | Upload,
         timeout_s: float,
         *,
         secret: str | None,
@@ -192,11 +191,18 @@ def open_session(
     )
 
 
+def outgoing(content: bytes) -> bytes | Upload:
+    """Return a body as it is to be sent: a long one in slices, and gone once it has left.
+
+    A hundred calls wait for their replies at once, and each body may have a megabyte.
+    """
+    return content if len(content) <= SLICE_BYTES else Upload(len(content), _slices(content))
+
+
 def _body(content: bytes | Upload) -> tuple[int, bytes | AsyncIterator[bytes]]:
     """Return a body's size, and the body as the transport takes it."""
-    if isinstance(content, Upload):
-        return content.size, content.chunks
-    return len(content), content if len(content) <= LARGE_BYTES else _slices(content)
+    body = outgoing(content) if isinstance(content, bytes) else content
+    return (body.size, body.chunks) if isinstance(body, Upload) else (len(body), body)
 
 
 def _trusted() -> ssl.SSLContext:

@@ -16,13 +16,16 @@ from core.db import utc_now
 from core.limiter.interface import LimiterAway, Reserved, Wait
 from core.limiter.memory import MemoryLimiter
 from core.rules.states import RequestState
-from core.tables import Attempt, Prediction, Request, Sample
-from core.vocabulary import Cause
+from core.tables import Attempt, JobSpend, Prediction, Request, Sample
+from core.vocabulary import Cause, Result
 from gerbench.endpoint.launch import LocalEndpoint
 from tests import rows
 from tests.worker.conftest import SAMPLES, read, submit, work
+from worker import gate
+from worker.call import NOT_SENT
 from worker.dispatch import dispatch
 from worker.engine import Engine
+from worker.gate import Gate
 from worker.turnstile import GivenBack, Turnstile
 from worker.upkeep import tidy
 
@@ -108,6 +111,56 @@ def test_limits_that_are_declared_draw_no_429(engine: Engine, serve: Serve) -> N
 
     assert run.answered == SAMPLES
     assert {entry.status for entry in endpoint.log} == {200}
+
+
+def test_calls_whose_attempts_are_written_ahead_of_their_place_wait_for_it(
+    engine: Engine, serve: Serve
+) -> None:
+    endpoint = serve(concurrency=8, latency_ms=20)
+    limits = {"rpm": 100_000, "concurrency": 8}
+
+    run_id = submit(engine, endpoint.base_url, batch_size=1, limits=limits)
+    run = work(engine, run_id)
+
+    assert (run.answered, run.attempts) == (SAMPLES, SAMPLES)
+    assert {entry.status for entry in endpoint.log} == {200}
+    assert run.model_id is not None
+    assert engine.courses[run.model_id].gate.ahead(8) > 0
+
+
+def test_an_attempt_that_waits_too_long_for_its_place_is_taken_back_and_made_again(
+    engine: Engine, serve: Serve
+) -> None:
+    endpoint = serve(latency_ms=1000 * (gate.LONGEST_S + 0.5))
+    run = read(
+        engine,
+        submit(
+            engine,
+            endpoint.base_url,
+            batch_size=14,
+            canary=False,
+            limits={"rpm": 100_000, "concurrency": 2},
+        ),
+    )
+    # As if the calls before had ended within milliseconds.
+    engine.run(_ended(engine.courses[rows.model_of(run)].gate))
+
+    run = work(engine, run.id)
+
+    made = Counter(attempt.result for attempt in attempts(engine))
+    assert (run.status, run.answered) == ("completed", SAMPLES)
+    assert made == {Result.ANSWERED: 3, Result.RESET: 1}
+    assert [entry.status for entry in endpoint.log] == [200] * 3
+    assert {a.reason for a in attempts(engine)} == {None, NOT_SENT}
+    with engine.database.read() as session:
+        assert set(session.scalars(select(Request.failures))) == {0}
+        assert session.scalars(select(JobSpend.reserved_nano)).all() == [0]
+
+
+async def _ended(before: Gate) -> None:
+    """Let a call pass at once."""
+    await before.enter(2)
+    before.leave(0.001)
 
 
 def test_a_429_is_waited_out_and_loses_nothing(engine: Engine, serve: Serve) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.flow import FEWEST, MOST, Flow
+from worker.flow import FEWEST, HELD_BYTES, MOST, Flow
 
 
 def _after(per_s: float, seconds: float) -> int:
@@ -69,3 +69,15 @@ def test_dry_line_from_which_nothing_left_tells_nothing() -> None:
     before = flow.ahead(0, 0.0)
 
     assert flow.ahead(0, 0.01, dry=True) == before
+
+
+def test_of_large_bodies_so_many_are_ready_as_memory_bears() -> None:
+    flow = Flow()
+    flow.ahead(0, 0.0)
+    for _ in range(100):
+        flow.weigh(HELD_BYTES // 10)
+
+    assert flow.ahead(1000, 1.0) == pytest.approx(10, abs=1)
+    for _ in range(100):
+        flow.weigh(HELD_BYTES * 3)
+    assert flow.ahead(2000, 2.0) == FEWEST

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.providers.client import ProviderClient
+from core.providers.client import ProviderClient, outgoing
 from core.rules.readings import Exchange
 from core.vocabulary import Result
 from tests.core.providers.server import Behaviour, Connection, Server, response, serving
@@ -66,6 +66,31 @@ async def test_a_large_body_goes_out_whole_with_its_length(client: ProviderClien
     assert exchange.status == 200
     assert server.seen[0].body == content
     assert "transfer-encoding" not in server.seen[0].headers
+
+
+async def test_a_large_body_is_let_go_of_once_it_has_left(client: ProviderClient) -> None:
+    gone = asyncio.Event()
+
+    class Watched(bytes):
+        """Bytes that tell of their end."""
+
+        def __del__(self) -> None:
+            gone.set()
+
+    content = Watched(b"x" * 1_000_000)
+
+    async def answer_later(connection: Connection) -> None:
+        await connection.request()
+        await asyncio.wait_for(gone.wait(), GENEROUS)
+        await connection.send(response(b"{}"))
+
+    async with serving(answer_later) as server:
+        body = outgoing(content)
+        del content
+        exchange = await client.post(server.url, HEADERS, body, GENEROUS, secret=SECRET)
+
+    assert exchange.status == 200
+    assert len(server.seen[0].body) == 1_000_000
 
 
 async def test_one_connection_serves_request_after_request(client: ProviderClient) -> None:
