@@ -7,7 +7,7 @@ AHEAD_S = 0.12
 
 FEWEST, MOST = 2, 64
 
-HELD_BYTES = 12_000_000
+HELD_BYTES = 8_000_000
 """Of bodies that are ready at most: twenty pictures in each make sixty-four of them 50 MB."""
 
 WEIGHT = 1 / 16
