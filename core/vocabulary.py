@@ -141,7 +141,7 @@ class Result(StrEnum):
     REJECTED = "rejected"
     """Any other 4xx: sending it again cannot help."""
     WITHDRAWN = "withdrawn"
-    """The provider's batch ended before it came to this line: not billed."""
+    """The provider never saw it, or its batch ended before it came to this line: not billed."""
     UNKNOWN = "unknown"
     """The worker died between sending and hearing, or the batch is gone: possibly billed."""
 

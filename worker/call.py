@@ -134,7 +134,7 @@ class Call:
             await self.turnstile.back_out(grant)
             raise GivenBack(REST.total_seconds() if opened else 0.0)
         if not await self.turnstile.gate.enter(self.turnstile.places):
-            await self._stay(grant, opened)
+            await self._withdraw(grant, opened)
             return
         with self._traced(grant, opened) as span:
             exchange, reading = await self._exchange(built, secret)
@@ -147,10 +147,10 @@ class Call:
             # Whatever happens to the accounts: what was paid for is stored.
             await self._settle(reading, (opened, exchange))
 
-    async def _stay(self, grant: Grant, opened: Opened) -> None:
+    async def _withdraw(self, grant: Grant, opened: Opened) -> None:
         """Take back an attempt that was written and did not leave."""
         await self.turnstile.back_out(grant)
-        engine, now, result = self.turnstile.engine, utc_now(), Result.RESET
+        engine, now, result = self.turnstile.engine, utc_now(), Result.WITHDRAWN
         exchange = Exchange(None, {}, b"", 0.0, result, NOT_SENT, connected=False)
         heard = Heard(opened.id, exchange, Reading(result, reason=NOT_SENT), None, now)
         verdict = Verdict(RequestState.DUE)

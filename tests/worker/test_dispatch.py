@@ -149,7 +149,7 @@ def test_an_attempt_that_waits_too_long_for_its_place_is_taken_back_and_made_aga
 
     made = Counter(attempt.result for attempt in attempts(engine))
     assert (run.status, run.answered) == ("completed", SAMPLES)
-    assert made == {Result.ANSWERED: 3, Result.RESET: 1}
+    assert made == {Result.ANSWERED: 3, Result.WITHDRAWN: 1}
     assert [entry.status for entry in endpoint.log] == [200] * 3
     assert {a.reason for a in attempts(engine)} == {None, NOT_SENT}
     with engine.database.read() as session:
