@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from core import runs
 from core.rules.canaries import TELLING
-from core.rules.states import RequestState, Status
+from core.rules.states import Status
 from core.tables import Attempt, Request, Run
 
 SETTLING = timedelta(seconds=2)
@@ -54,9 +54,7 @@ def may_go(session: Session, group: Group, *, now: datetime) -> bool:
     out = exists().where(
         Request.run_id == Run.id,
         group.members,
-        Request.state == RequestState.LEASED,
-        # Always so, and it tells which index to look in: that of the leases.
-        Request.lease_expires_at.is_not(None),
+        runs.IN_HAND,
     )
     back = exists().where(
         Attempt.run_id == Run.id,

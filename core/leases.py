@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from core import runs
 from core.canaries import MODALITY, Group, may_go
 from core.db import table
 from core.rules.fairness import share
@@ -63,12 +64,7 @@ UNDER_WAY = (
     select(Job.id, func.count())
     .join(Run, Run.job_id == Job.id)
     .join(Request, Request.run_id == Run.id)
-    .where(
-        Job.id.in_(bindparam("jobs", expanding=True)),
-        Request.state == RequestState.LEASED,
-        # Always so, and it tells which index to look in: that of the leases.
-        Request.lease_expires_at.is_not(None),
-    )
+    .where(Job.id.in_(bindparam("jobs", expanding=True)), runs.IN_HAND)
     .group_by(Job.id)
 )
 
@@ -287,35 +283,4 @@ def recall(session: Session, *, now: datetime) -> None:
             Request.created_at > now,
         )
         .values(not_before=now)
-    )
-
-
-def some_left_over() -> ColumnElement[bool]:
-    """Return whether a cancelled run still has due requests."""
-    return _leftovers().exists()
-
-
-def has_leftovers(session: Session) -> bool:
-    """Tell whether a cancelled run still has due requests."""
-    return bool(session.scalar(select(some_left_over())))
-
-
-def cancel_leftovers(session: Session, *, limit: int, now: datetime) -> None:
-    """Cancel due requests of cancelled runs, some at a time."""
-    session.execute(
-        update(Request)
-        .where(
-            Request.id.in_(session.scalars(_leftovers().limit(limit)).all()),
-            Request.state.in_(UNSENT),
-        )
-        .values(state=RequestState.CANCELLED, finished_at=now)
-    )
-
-
-def _leftovers() -> Select[int]:
-    """Return the query for due requests of cancelled runs."""
-    return (
-        select(Request.id)
-        .join(Run, Run.id == Request.run_id)
-        .where(Run.status == Status.CANCELLED, Request.state.in_(UNSENT))
     )

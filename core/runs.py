@@ -6,7 +6,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session, defer, joinedload
 
 from core.db import table
@@ -21,6 +21,13 @@ ABOUT = (Sample.name, Sample.target, Sample.target_number)
 """What a list of predictions tells of their samples."""
 PLANNED_AT_ONCE = 64
 """Runs that a tick wakes planners for; the rest come with later ticks."""
+
+IN_HAND = and_(
+    Request.state == RequestState.LEASED,
+    # Always so, and it tells which index to look in: that of the leases.
+    Request.lease_expires_at.is_not(None),
+)
+"""A request is in a worker's hands."""
 
 HOLD = (
     select(Run.id)
@@ -119,10 +126,7 @@ def hold(session: Session, run_ids: Iterable[UUID]) -> None:
 def some_open() -> ColumnElement[bool]:
     """Return whether a run has not ended, or a request of one that has is in a worker's hands."""
     open_run = exists().where(Run.status.in_((Status.QUEUED, Status.RUNNING, Status.PAUSED)))
-    leased = exists().where(
-        Request.state == RequestState.LEASED, Request.lease_expires_at.is_not(None)
-    )
-    return open_run | leased
+    return open_run | exists().where(IN_HAND)
 
 
 def unplanned(session: Session) -> list[UUID]:

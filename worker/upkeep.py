@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import bindparam, or_, select
 
-from core import batches, closing, deliveries, jobs, leases, rescue, runs, sending
+from core import batches, closing, deliveries, jobs, leftovers, rescue, runs, sending
 from core.db import Database, UtcDateTime
 
 log = structlog.get_logger()
@@ -18,7 +18,7 @@ LEFTOVERS = 20_000
 STIRS = select(
     or_(
         runs.some_open(),
-        leases.some_left_over(),
+        leftovers.some_left(),
         batches.some_open(),
         sending.some_due(bindparam("now", type_=UtcDateTime)),
     )
@@ -40,7 +40,7 @@ def tidy(database: Database, *, now: datetime) -> int:
     with database.read() as session:
         expired = rescue.has_expired(session, now=now)
         finished = runs.finished(session)
-        leftovers = leases.has_leftovers(session)
+        left_over = leftovers.any_left(session)
         old = deliveries.has_old(session, now=now)
     rescued = 0
     if expired:
@@ -54,9 +54,9 @@ def tidy(database: Database, *, now: datetime) -> int:
             closing.close(session, run.id, now=now)
             jobs.follow(session, jobs.owner(run), now=now)
         log.info("run ended", job=run.job_id, run=run.id)
-    if leftovers:
+    if left_over:
         with database.write.begin() as session:
-            leases.cancel_leftovers(session, limit=LEFTOVERS, now=now)
+            leftovers.cancel(session, limit=LEFTOVERS, now=now)
     if old:
         with database.write.begin() as session:
             deliveries.forget_old(session, now=now)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from core import attempts, batch_lines, batches, jobs, leases, rescue, runs
+from core import attempts, batch_lines, batches, jobs, leases, leftovers, rescue, runs
 from core.attempts import Opened, Opening
 from core.db import Database
 from core.rules.batches import BatchState, Ending, holder
@@ -233,8 +233,8 @@ def test_a_batch_that_nobody_wants_any_more_is_due_at_once(waiting: Queue, move:
 def test_cancelled_jobs_take_their_waiting_requests_out_of_the_queue(waiting: Queue) -> None:
     with waiting.database.write.begin() as session:
         jobs.cancel(session, waiting.job_id, now=NOW)
-        assert leases.has_leftovers(session)
-        leases.cancel_leftovers(session, limit=100, now=NOW)
+        assert leftovers.any_left(session)
+        leftovers.cancel(session, limit=100, now=NOW)
 
     assert states(waiting) == ["cancelled"] * 3
 

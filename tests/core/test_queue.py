@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from core import attempts, jobs, leases, runs, settling
+from core import attempts, jobs, leases, leftovers, runs, settling
 from core.attempts import Heard, Opened, Opening
 from core.db import Database
 from core.leases import Leased
@@ -296,9 +296,9 @@ def test_a_call_under_way_at_a_cancel_is_kept_and_nothing_follows(queue: Queue) 
     assert [r.state for r in requests_of(queue)] == ["cancelled", "cancelled", "due"]
     assert (queue.run().answered, queue.run().requests) == (1, 3)
     with queue.database.write.begin() as session:
-        assert leases.has_leftovers(session)
-        leases.cancel_leftovers(session, limit=10, now=NOW)
-        assert not leases.has_leftovers(session)
+        assert leftovers.any_left(session)
+        leftovers.cancel(session, limit=10, now=NOW)
+        assert not leftovers.any_left(session)
 
 
 def test_requests_of_a_dead_worker_come_back_and_their_attempts_are_unknown(queue: Queue) -> None:
