@@ -33,6 +33,11 @@ class Gate:
         """How long calls last, as a moving average; infinite where nobody knows."""
         self._line: deque[asyncio.Future[bool]] = deque()
 
+    @property
+    def taken(self) -> int | None:
+        """Return how many calls are at the provider; None where places are not counted here."""
+        return None if self._places == UNBOUNDED else self._inside
+
     def ahead(self, places: int | None) -> int:
         """Return how many calls may have room before one of so many places is free for them.
 

@@ -67,9 +67,12 @@ async def _look(engine: Engine, model_id: UUID) -> ModelStanding:
     at_rest = engine.resting.get(model_id, 0.0) < engine.loop.time() - PULSE_S
     if at_rest and model_id not in engine.leasing and not any(each.in_flight for each in found):
         del engine.called[model_id]
-    return ModelStanding(
-        credentials=[CredentialStanding.model_validate(each) for each in found], want=want
-    )
+    credentials = [CredentialStanding.model_validate(each) for each in found]
+    taken = engine.courses[model_id].gate.taken
+    if taken is not None:
+        # Of its one credential the limiter also counts those that have room ahead of their place.
+        credentials = [each.model_copy(update={"in_flight": taken}) for each in credentials]
+    return ModelStanding(credentials=credentials, want=want)
 
 
 def _write(engine: Engine, life: Life, standings: dict[UUID, ModelStanding]) -> None:

@@ -157,16 +157,14 @@ def _status(account: Account, credential: str, limits: Limits, now: float) -> Cr
     standing, rooms = account.standing, account.rooms(limits)
     health = standing.at(now)
     rests = health is not Health.HEALTHY
-    concurrency = account.concurrency(limits)
     return CredentialStatus(
         credential,
         health,
         until(standing.until - now) if rests and standing.until < NEVER else None,
         standing.reason if rests else None,
-        # Those that have room ahead of their place are not under way.
-        min(account.flying.requests, concurrency),
+        account.flying.requests,
         account.owners(),
-        concurrency,
+        account.concurrency(limits),
         *rooms,
         account.rates.pace.rpm(rooms[0].effective),
     )

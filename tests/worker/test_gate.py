@@ -55,6 +55,19 @@ def test_where_places_are_not_counted_here_all_enter() -> None:
     assert all(ran(work()))
 
 
+def test_it_tells_how_many_are_inside_where_places_are_counted() -> None:
+    async def work() -> list[int | None]:
+        gate = Gate()
+        told = [gate.taken]
+        for _ in range(2):
+            await gate.enter(3)
+        told.append(gate.taken)
+        gate.leave(0.01)
+        return [*told, gate.taken]
+
+    assert ran(work()) == [None, 2, 1]
+
+
 @pytest.mark.parametrize(
     ("places", "lasts_s", "ahead"),
     [(100, WRITE_S * 10, 10), (100, WRITE_S, 50), (4, WRITE_S * 10, 0), (4, 30.0, 0), (1, 0.01, 0)],

@@ -11,10 +11,13 @@ from core.db import utc_now
 from core.rules.room import Health
 from core.tables import Standing, Worker
 from gerbench.endpoint.launch import LocalEndpoint
-from tests.worker.conftest import read, submit
+from tests import rows
+from tests.e2e.processes import eventually
+from tests.worker.conftest import SAMPLES, read, submit
 from worker import pulse
 from worker.dispatch import dispatch
 from worker.engine import Engine
+from worker.gate import Gate
 from worker.pulse import beat
 from worker.tasks import work_due
 
@@ -79,6 +82,36 @@ def test_how_a_model_stands_is_told_while_it_is_called_and_once_after(
     assert (standing.want.limit, standing.away) == (None, None)
     # It rests for some seconds, and is asked about again then.
     assert run.model_id in engine.called
+
+
+def test_calls_that_have_room_ahead_of_their_place_are_not_told_as_under_way(
+    engine: Engine, serve: Serve
+) -> None:
+    endpoint = serve(latency_ms=300)
+    limits = {"rpm": 100_000, "concurrency": 2}
+    run = read(engine, submit(engine, endpoint.base_url, batch_size=5, canary=False, limits=limits))
+    model_id = rows.model_of(run)
+    gate = engine.courses[model_id].gate
+    engine.run(_passed_by(gate))
+    told: list[int] = []
+    engine.begin(dispatch(engine, model_id))
+    engine.begin(beat(engine))
+
+    def over() -> bool:
+        with engine.database.read() as session:
+            standing = workers.standings(session, [model_id]).get(model_id)
+        told.extend(each.in_flight for each in (standing.credentials if standing else ()))
+        return read(engine, run.id).answered == SAMPLES
+
+    eventually(over, 20)
+
+    assert max(told) == 2
+
+
+async def _passed_by(gate: Gate) -> None:
+    """Let a call pass at once, so that the next have room ahead."""
+    await gate.enter(2)
+    gate.leave(0.001)
 
 
 def test_a_model_that_is_at_rest_is_not_looked_at_again(engine: Engine, serve: Serve) -> None:

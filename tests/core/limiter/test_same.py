@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.limiter.interface import (
@@ -175,6 +175,14 @@ class Subject:
         return self.grants[-1 - number % len(self.grants)] if self.grants else None
 
 
+@example(
+    # More are under way than may be since the last of them was turned away.
+    limits=Limits(),
+    plan=[
+        *[("reserve", 1, 30.0)] * 16,
+        ("settle", 0, Outcome(None, rest=Rest(Health.THROTTLED, 1.0, "no"))),
+    ],
+)
 @given(limits=limits, plan=st.lists(steps, min_size=5, max_size=60))
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
