@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import uvicorn
@@ -64,9 +65,9 @@ class Service:
         self._thread.start()
         self._stack.callback(self._stop_api)
         if self._worker:
+            self._stack.callback(self._stop_processes)
             for process in (WorkerProcess(self._settings), BeatProcess(self._settings)):
                 process.start()
-                self._stack.callback(process.stop)
                 self._processes.append(process)
         self._wait_for_api()
         self._folder.announce(self.url)
@@ -94,7 +95,7 @@ class Service:
         return self._thread.is_alive() and all(process.alive() for process in self._processes)
 
     def stop(self) -> None:
-        """Stop the clock, the worker, the API, in this order."""
+        """Stop the worker and the clock, then the API."""
         self._stack.close()
 
     def _nudge(self) -> None:
@@ -112,6 +113,12 @@ class Service:
             if not self._thread.is_alive():
                 raise NotReady("the API did not start; its log says why")
             time.sleep(START_POLL_S)
+
+    def _stop_processes(self) -> None:
+        """Stop them together: the clock may sleep for a second, and no call may leave in it."""
+        with ThreadPoolExecutor() as threads:
+            for stopped in [threads.submit(each.stop) for each in self._processes]:
+                stopped.result()
 
     def _stop_api(self) -> None:
         """Stop listening; live streams are ended first, since they have no end of their own."""

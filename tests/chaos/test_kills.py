@@ -65,7 +65,7 @@ def test_a_stop_amid_commits_loses_none_of_them(tmp_path: Path, few: Path) -> No
         with up(data) as service:
             jobs.import_folder(service.client, few)
             jobs.name_model(service.client, endpoint.base_url, limits={"concurrency": 32})
-            job = jobs.submit(service.client, batch_size=1, repeats=20)
+            job = jobs.submit(service.client, batch_size=1, repeats=40)
             # Replies come faster than groups of them are committed: some commit is under way.
             eventually(lambda: len(endpoint.log) > SAMPLES, 30)
             code, seconds = service.process.terminate()
@@ -75,8 +75,8 @@ def test_a_stop_amid_commits_loses_none_of_them(tmp_path: Path, few: Path) -> No
             job = check(service.client, job, database, endpoint.log)
 
     assert (code, seconds < 5) == (0, True)
-    assert stopped_at < 20 * SAMPLES
-    assert job["progress"]["answered"] == len(endpoint.log) == 20 * SAMPLES
+    assert stopped_at < 40 * SAMPLES
+    assert job["progress"]["answered"] == len(endpoint.log) == 40 * SAMPLES
 
 
 def test_a_stop_cuts_off_calls_that_do_not_end_and_counts_them_as_unknown(
