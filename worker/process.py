@@ -67,6 +67,8 @@ class WorkerProcess:
         """Return a Celery worker that works with this process's engine."""
         app = create_celery(self._settings)
         register(app, self.engine)
+        # The pool's threads look for tasks in the default application.
+        app.set_default()
         return WorkController(
             app=app,
             pool_cls="threads",

@@ -29,7 +29,8 @@ log = structlog.get_logger()
 def register(app: Celery, engine: Engine) -> None:
     """Add the Celery tasks of a process to its application.
 
-    Each is safe to deliver any number of times, late, twice at once, or never.
+    Each is safe to deliver any number of times, late, twice at once, or never. None is shared:
+    Celery would add it to each application of the process.
     """
     _register_batches(app, engine)
     _register_outbox(app, engine)
@@ -37,7 +38,7 @@ def register(app: Celery, engine: Engine) -> None:
     def wake(name: str, *keys: UUID) -> None:
         app.send_task(name, [str(key) for key in keys], expires=STALE_S)
 
-    @app.task(name=PLAN)
+    @app.task(name=PLAN, shared=False)
     @reaching()
     def plan_run(run_id: str) -> None:
         with engine.database.read() as session:
@@ -51,13 +52,13 @@ def register(app: Celery, engine: Engine) -> None:
                 if run.model_id is not None:
                     wake(DISPATCH, run.model_id)
 
-    @app.task(name=DISPATCH)
+    @app.task(name=DISPATCH, shared=False)
     @reaching()
     def dispatch_model(model_id: str) -> None:
         key = UUID(model_id)
         engine.run(dispatch(engine, key, partial(wake, DISPATCH, key)))
 
-    @app.task(name=TICK)
+    @app.task(name=TICK, shared=False)
     @reaching()
     def tick() -> None:
         engine.ticked_at = utc_now()
@@ -72,12 +73,12 @@ def register(app: Celery, engine: Engine) -> None:
 def _register_batches(app: Celery, engine: Engine) -> None:
     """Add what moves batches on."""
 
-    @app.task(name=GATHER)
+    @app.task(name=GATHER, shared=False)
     @reaching()
     def gather_batch(job_id: str, model_id: str) -> None:
         gather(engine, UUID(job_id), UUID(model_id))
 
-    @app.task(name=ADVANCE)
+    @app.task(name=ADVANCE, shared=False)
     @reaching()
     def advance_batch(batch_id: str) -> None:
         advance(engine, UUID(batch_id))
@@ -86,7 +87,7 @@ def _register_batches(app: Celery, engine: Engine) -> None:
 def _register_outbox(app: Celery, engine: Engine) -> None:
     """Add what sends deliveries."""
 
-    @app.task(name=DELIVER)
+    @app.task(name=DELIVER, shared=False)
     @reaching()
     def deliver_due() -> None:
         engine.run(deliver(engine))

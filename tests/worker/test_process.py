@@ -17,10 +17,13 @@ from migrations import schema
 from tests import rows
 from tests.e2e.cluster import Broker
 from tests.e2e.processes import eventually, running
-from worker.app import STALE_S, TICK, create_celery
+from worker.app import ADVANCE, DELIVER, DISPATCH, GATHER, PLAN, STALE_S, TICK, create_celery
+from worker.engine import Engine
 from worker.process import WorkerProcess
+from worker.tasks import register
 from worker.upkeep import quiet
 
+NAMES = (PLAN, DISPATCH, TICK, GATHER, ADVANCE, DELIVER)
 BODY = {"dataset": "moods", "models": ["local"], "conditions": {"template": ["plain"]}}
 
 
@@ -57,6 +60,21 @@ def test_a_worker_that_is_woken_looks_at_once(tmp_path: Path) -> None:
     finally:
         worker.stop()
         database.close()
+
+
+def test_workers_of_one_process_have_tasks_of_their_own(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    database_at(settings).close()
+    engine = Engine(settings)
+    apps = [create_celery(settings), create_celery(settings)]
+    for app in apps:
+        register(app, engine)
+    first, second = [{name: app.tasks[name].app for name in NAMES} for app in apps]
+    engine.wind_down()
+    engine.close()
+
+    assert first == dict.fromkeys(NAMES, apps[0])
+    assert second == dict.fromkeys(NAMES, apps[1])
 
 
 def test_a_service_is_quiet_until_something_is_asked_of_it(tmp_path: Path) -> None:
