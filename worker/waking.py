@@ -36,7 +36,8 @@ class Waker:
         self._thread = threading.Thread(target=self._serve, name="waker", daemon=True)
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Begin to listen; a first wake-up leaves at once, so that no later one has to connect."""
+        self.wake()
         self._thread.start()
 
     def wake(self) -> None:

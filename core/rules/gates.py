@@ -43,7 +43,17 @@ class Word:
     there is room for one more at least, whose reply tells of the rest.
     """
 
-    __slots__ = ("good_until", "lowest", "resets_at", "sure")
+    __slots__ = (
+        "earlier",
+        "good_until",
+        "just",
+        "lowest",
+        "resets_at",
+        "sent",
+        "shifted",
+        "since",
+        "sure",
+    )
 
     def __init__(self) -> None:
         self.sure = 0.0
@@ -53,20 +63,34 @@ class Word:
         self.resets_at = FULL
         self.lowest = FULL
         """The least that a reply named since nothing was under way."""
+        self.just = self.earlier = FULL
+        """The least that one named since `shifted`, and from `since` until then."""
+        self.shifted = self.since = -FULL
+        self.sent = -FULL
+        """When the latest sent of the calls that are over was."""
 
     def begin(self) -> None:
         """Note that a call goes while none is under way."""
         self.lowest = FULL
 
-    def end(self, remaining: int | None, *, alone: bool) -> None:
-        """Note what a reply says remains; `alone` says that nothing is under way after it.
+    def end(self, now: float, remaining: int | None, *, sent: float, flying: int) -> None:
+        """Note what the reply to a call says remains, while so much is still under way.
 
-        Then every call is counted, and the least that was named is what the last one left.
+        Of the calls that are over, one was the last to be counted. Its reply named what it left,
+        and came after the latest of them was sent: the least that was named since is no more than
+        that, or nothing where one named nothing. Only what is under way can have been counted
+        after it.
         """
-        if remaining is not None:
-            self.lowest = min(self.lowest, remaining)
-        if alone and self.lowest < FULL:
-            self.sure = max(self.sure, self.lowest)
+        self.sent = max(self.sent, sent)
+        if now >= self.shifted + TRANSIT_S:
+            quiet = now >= self.shifted + 2 * TRANSIT_S
+            self.earlier = FULL if quiet else self.just
+            self.since = now - TRANSIT_S if quiet else self.shifted
+            self.just, self.shifted = FULL, now
+        named = -FULL if remaining is None else remaining
+        self.just, self.lowest = min(self.just, named), min(self.lowest, named)
+        lately = min(self.just, self.earlier) if self.sent >= self.since else -FULL
+        self.sure = max(self.sure, max(self.lowest, lately) - flying)
 
     def hear(self, now: float, seen: Seen, call: Counted, lasts: float) -> None:
         """Take note of what a reply says, to be believed for so many seconds.

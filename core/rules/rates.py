@@ -123,11 +123,10 @@ class Rates:
         cost: Cost,
         stamp: Stamp,
         granted: Cost,
+        flying: Cost,
         now: float,
-        *,
-        alone: bool,
     ) -> None:
-        """Learn from a reply's headers, `alone` if nothing else is under way.
+        """Learn from a reply's headers; `flying` is what is still under way.
 
         What the level and the word know comes from the replies to the latest calls; but what was
         left when the last was answered comes from all of them.
@@ -135,8 +134,9 @@ class Rates:
         daily = self._tell(seen, now)
         self._learn(seen, cost, stamp, granted, now, daily=daily)
         requests = self.daily if daily else self.requests
-        requests.end(seen.requests.remaining, alone=alone)
-        self.tokens.end(seen.scarcest_tokens.remaining, alone=alone)
+        requests.end(now, seen.requests.remaining, sent=stamp.at, flying=flying.requests)
+        tokens = seen.scarcest_tokens.remaining
+        self.tokens.end(now, tokens, sent=stamp.at, flying=flying.tokens)
 
     def _learn(
         self,

@@ -16,9 +16,18 @@ local function word_hear(word, seen, call, lasts)
   end
 end
 
-local function word_end(word, remaining, alone)
-  if remaining then word.lowest = math.min(word.lowest, remaining) end
-  if alone and word.lowest < FULL then word.sure = math.max(word.sure, word.lowest) end
+local function word_end(word, remaining, sent, flying)
+  word.sent = math.max(word.sent or -FULL, sent)
+  local shifted = word.shifted or -FULL
+  if now >= shifted + TRANSIT then
+    local quiet = now >= shifted + 2 * TRANSIT
+    word.earlier, word.since = quiet and FULL or word.just, quiet and now - TRANSIT or shifted
+    word.just, word.shifted = FULL, now
+  end
+  local named = remaining or -FULL
+  word.just, word.lowest = math.min(word.just, named), math.min(word.lowest, named)
+  local lately = word.sent >= word.since and math.min(word.just, word.earlier) or -FULL
+  word.sure = math.max(word.sure, math.max(word.lowest, lately) - flying)
 end
 
 local function new_gate()

@@ -75,8 +75,8 @@ if stamp.at >= state.until_ then
 end
 local daily = tell()
 learn(daily)
-word_end(daily and state.daily or state.requests, requests.remaining, state.flying == 0)
-word_end(state.tokens, tokens.remaining, state.flying == 0)
+word_end(daily and state.daily or state.requests, requests.remaining, stamp.at, state.flying)
+word_end(state.tokens, tokens.remaining, stamp.at, state.flying_tokens)
 if rest and penalize(state, rest, tonumber(ARGV[21]), ARGV[22]) then
   crowd_cut(state.crowd, stamp.granted, state.granted)
 end
