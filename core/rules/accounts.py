@@ -122,7 +122,7 @@ class Account:
         rates.count(now, cost.requests, actual)
         if standing.settle(stamp.at, good=outcome.rest is None) and stamp.busy and known:
             rates.pace.rise(rates.known.rpm)
-        rates.learn(outcome.seen, cost, stamp, self.granted, self.flying, now)
+        rates.learn(outcome.seen, cost, stamp, self.granted, now, flying=self.flying)
         if outcome.rest is not None and self._penalize(outcome.rest, now):
             self.crowd.cut(stamp.granted.requests, self.granted.requests)
 

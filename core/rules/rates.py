@@ -3,7 +3,7 @@
 Pure: `now` is an argument. The limiter's `account.lua` is the same for Redis.
 """
 
-from core.rules.gates import Counted, Gate, Word
+from core.rules.gates import Gate
 from core.rules.headers import SeenLimits
 from core.rules.limits import (
     DAY_BUCKET_S,
@@ -21,6 +21,7 @@ from core.rules.limits import (
 )
 from core.rules.room import NEVER, NOTHING, Cost, Opening, Reason, Stamp
 from core.rules.specs import Limits
+from core.rules.words import Counted, Word
 
 FULL_WAIT_S = 0.25
 """When to ask again where all room is under way: nobody knows when a call ends."""
@@ -123,8 +124,9 @@ class Rates:
         cost: Cost,
         stamp: Stamp,
         granted: Cost,
-        flying: Cost,
         now: float,
+        *,
+        flying: Cost,
     ) -> None:
         """Learn from a reply's headers; `flying` is what is still under way.
 

@@ -10,6 +10,17 @@ from tests.e2e.processes import eventually
 from worker.waking import Waker
 
 
+def test_one_that_starts_connects_before_it_is_asked(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        broker.settimeout(30)
+        url = SecretStr(f"redis://127.0.0.1:{broker.getsockname()[1]}/0")
+        waker = Waker(Settings(data=tmp_path, broker_url=url))
+        waker.start()
+        broker.accept()[0].close()
+        waker.stop()
+        eventually(lambda: not waker.alive(), 30)
+
+
 def test_a_broker_that_hangs_up_is_tried_again_at_the_next_wake_up(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:
         broker.settimeout(30)

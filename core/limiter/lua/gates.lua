@@ -1,4 +1,5 @@
--- core/rules/gates.py once more: what the provider says remains, and how much may go at once for it.
+-- core/rules/words.py and gates.py once more: what the provider says remains, and how much may go at
+-- once for it.
 
 local EVIDENCE, SLACK, WHOLE, TRANSIT = 5, 0.5, 0.9, 0.25
 
