@@ -4,6 +4,8 @@ Moments are seconds of any clock that never goes back. `lua/gates.lua` of the li
 once more, for Redis: a change here is a change there.
 """
 
+from collections.abc import Iterable
+
 from core.rules.headers import Seen
 from core.rules.limits import EPSILON, FRESH_S, FULL, MINUTE_S
 from core.rules.words import TRANSIT_S, Counted, Word
@@ -158,7 +160,9 @@ class Gate(Word):
         self.hold = -FULL
         if seen.remaining < call.amount and seen.reset_s is not None:
             full = max(burst, self.most if limit is None else limit)
-            self._hold_for(now, seen.remaining, seen.reset_s, full, rate)
+            # The most that remained was named after a call had been counted.
+            sizes = full, max(self.most, 1.0), self.most + call.amount
+            self._hold_for(now, seen.remaining, seen.reset_s, sizes, rate)
 
     def distrust(self, now: float) -> None:
         """Pace evenly for a while, whatever the provider says remains: it was wrong."""
@@ -186,10 +190,10 @@ class Gate(Word):
             self.agreed += 1
 
     def _hold_for(
-        self, now: float, remaining: int, reset: float, limit: float, rate: float
+        self, now: float, remaining: int, reset: float, sizes: Iterable[float], rate: float
     ) -> None:
-        """Wait for the reset, unless it names the moment when a bucket will be full again."""
-        for full in (limit, max(self.most, 1.0)):
+        """Wait for the reset, unless a bucket of one of these sizes will be full again then."""
+        for full in sizes:
             until_full = (full - remaining) / rate
             if 0.8 * until_full <= reset <= 1.25 * until_full:
                 return

@@ -103,8 +103,8 @@ local function compare(gate, seen)
   end
 end
 
-local function hold_for(gate, remaining, reset, limit, rate)
-  for _, full in ipairs({limit, math.max(gate.most, 1)}) do
+local function hold_for(gate, remaining, reset, sizes, rate)
+  for _, full in ipairs(sizes) do
     local until_full = (full - remaining) / rate
     if 0.8 * until_full <= reset and reset <= 1.25 * until_full then return end
   end
@@ -134,7 +134,8 @@ local function gate_learn(gate, seen, call, rate, burst, limit)
   gate.at = now
   gate.hold = -FULL
   if seen.remaining < call.amount and seen.reset then
-    hold_for(gate, seen.remaining, seen.reset, math.max(burst, limit or gate.most), rate)
+    local sizes = {math.max(burst, limit or gate.most), math.max(gate.most, 1), gate.most + call.amount}
+    hold_for(gate, seen.remaining, seen.reset, sizes, rate)
   end
 end
 

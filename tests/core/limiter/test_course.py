@@ -103,6 +103,20 @@ def test_bucket_with_a_small_burst_is_respected(headers: bool) -> None:
     assert course.seconds <= 121
 
 
+def test_bucket_for_two_is_not_left_to_overflow() -> None:
+    provider = Provider(Bucket(30, 2.56), limits=(30, None))
+
+    course = run(
+        provider,
+        Limits(rpm=30, concurrency=1),
+        80,
+        latency=lambda random: (random.uniform(0, 0.06), random.uniform(0.5, 1)),
+    )
+
+    assert course.turned_away == 0
+    assert course.seconds <= 165
+
+
 @pytest.mark.parametrize("burst", [10, RPM])
 def test_late_replies_do_no_harm(burst: float) -> None:
     provider = Provider(Bucket(RPM, burst), limits=(RPM, None))
