@@ -19,14 +19,19 @@ from core.tables import Dataset, Model, Prediction, Request, Run, Sample, Score
 from core.vocabulary import Origin, Task
 
 
-def close(session: Session, run_id: UUID, *, now: datetime) -> None:
-    """Store a finished run's metrics and end it; with neither answer nor refusal it failed."""
+def close(session: Session, run_id: UUID, *, now: datetime) -> bool:
+    """Store a finished run's metrics and end it; with neither answer nor refusal it failed.
+
+    Returns whether it was still to be ended.
+    """
     run = runs.get(session, run_id)
     useless = run.answered + run.refused + run.unparsed == 0
     target = Status.FAILED if useless else Status.COMPLETED
     reason = _last_reason(session, run_id) if useless else None
-    if runs.move(session, run_id, target, reason=reason, now=now):
+    moved = runs.move(session, run_id, target, reason=reason, now=now)
+    if moved:
         store(session, run, now=now)
+    return moved
 
 
 def store(session: Session, run: Run, *, now: datetime) -> None:

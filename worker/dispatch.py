@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +23,6 @@ from worker.call import Built, Call, Made
 from worker.contexts import inputs_of, of_run
 from worker.engine import Engine
 from worker.turnstile import GivenBack, Turnstile
-from worker.upkeep import tidy
 
 log = structlog.get_logger()
 
@@ -258,7 +256,7 @@ async def dispatch(engine: Engine, model_id: UUID, wake: Callable[[], None] = la
         await slice_.finish()
     if drained:
         # Runs may have come to their end; the next tick would see it a second later.
-        engine.rescued += await engine.in_thread(partial(tidy, engine.database, now=utc_now()))
+        await engine.in_thread(engine.upkeep.tidy)
 
 
 def _spec(engine: Engine, model_id: UUID) -> DeclaredModel:

@@ -32,6 +32,7 @@ from worker.flow import Flow
 from worker.gate import Gate
 from worker.retention import Retention
 from worker.spool import Spool
+from worker.upkeep import Upkeep
 from worker.writer import Writer
 
 T = TypeVar("T")
@@ -104,8 +105,7 @@ class Engine:
         """What the next call of a model waits for; without it there was room."""
         self.ticked_at: datetime | None = None
         """When this process last carried out a tick."""
-        self.rescued = 0
-        """Requests taken back from workers that died."""
+        self.upkeep = Upkeep(self.database)
         self.stopping = asyncio.Event()
         self._slices: set[asyncio.Task[Any]] = set()
         self._threads = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")

@@ -45,7 +45,7 @@ async def beat(engine: Engine) -> None:
 
 def _life(engine: Engine, started_at: datetime) -> Life:
     """Return what this process says of itself."""
-    return Life(engine.owner, started_at, engine.ticked_at, engine.rescued)
+    return Life(engine.owner, started_at, engine.ticked_at, engine.upkeep.rescued)
 
 
 async def _say(engine: Engine, life: Life) -> None:

@@ -21,7 +21,7 @@ from worker.engine import Engine
 from worker.planner import plan
 from worker.recovery import recover
 from worker.standstill import tell_of_stalls
-from worker.upkeep import quiet, tidy
+from worker.upkeep import quiet
 
 log = structlog.get_logger()
 
@@ -117,7 +117,7 @@ def work_due(engine: Engine, *, now: datetime) -> list[tuple[Any, ...]]:
 def _queued(engine: Engine, *, now: datetime) -> list[tuple[Any, ...]]:
     """Tidy up, and return what there is to do for jobs."""
     database = engine.database
-    engine.rescued += tidy(database, now=now)
+    engine.upkeep.tidy()
     tell_of_stalls(engine, now=now)
     with database.read() as session:
         return [

@@ -1,13 +1,14 @@
 """What keeps the queue moving when nothing else does."""
 
 import random
+import threading
 from datetime import datetime
 
 import structlog
 from sqlalchemy import bindparam, or_, select
 
 from core import batches, closing, deliveries, jobs, leftovers, rescue, runs, sending
-from core.db import Database, UtcDateTime
+from core.db import Database, UtcDateTime, utc_now
 
 log = structlog.get_logger()
 
@@ -32,6 +33,27 @@ def quiet(database: Database, *, now: datetime) -> bool:
         return not session.scalar(STIRS, {"now": now})
 
 
+class Upkeep:
+    """Tidies for a process, in one thread at a time: each tick and each end of a slice asks."""
+
+    def __init__(self, database: Database) -> None:
+        self.rescued = 0
+        """Requests taken back from workers that died."""
+        self._database = database
+        self._asked = False
+        self._at_work = threading.Lock()
+
+    def tidy(self) -> None:
+        """Tidy up; or have the thread that does look once more when it is done."""
+        self._asked = True
+        while self._asked and self._at_work.acquire(blocking=False):
+            try:
+                self._asked = False
+                self.rescued += tidy(self._database, now=utc_now())
+            finally:
+                self._at_work.release()
+
+
 def tidy(database: Database, *, now: datetime) -> int:
     """Rescue requests of dead workers, close finished runs, drop what was cancelled or is old.
 
@@ -48,12 +70,16 @@ def tidy(database: Database, *, now: datetime) -> int:
             rescued = rescue.rescue(session, expired_before=now, jitter=random.random(), now=now)
     if rescued:
         log.warning("requests were taken back from workers that died", requests=rescued)
+    # Of several workers each begins with another one.
+    random.shuffle(finished)
     for run in finished:
         with database.write.begin() as session:
             jobs.lock(session, jobs.owner(run))
-            closing.close(session, run.id, now=now)
-            jobs.follow(session, jobs.owner(run), now=now)
-        log.info("run ended", job=run.job_id, run=run.id)
+            ended = closing.close(session, run.id, now=now)
+            if ended:
+                jobs.follow(session, jobs.owner(run), now=now)
+        if ended:
+            log.info("run ended", job=run.job_id, run=run.id)
     if left_over:
         with database.write.begin() as session:
             leftovers.cancel(session, limit=LEFTOVERS, now=now)

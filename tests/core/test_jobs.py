@@ -223,8 +223,9 @@ def test_a_closed_run_keeps_its_figures(queue: Queue) -> None:
         run = runs.get(session, queue.run_id)
         run.answered = 10
         rows.answer_all(session, run, "happiness")
-        closing.close(session, run.id, now=NOW)
+        ended = closing.close(session, run.id, now=NOW), closing.close(session, run.id, now=LATER)
 
+    assert ended == (True, False)
     with queue.database.read() as session:
         figures = closing.stored(session, runs.get(session, queue.run_id))
         page = closing.page(session, after=None, limit=10, dataset="moods", model="local")

@@ -47,7 +47,7 @@ def test_a_worker_says_that_it_lives_and_at_the_end_that_it_stopped(engine: Engi
     assert first is not None
     engine.spool.mkdir(parents=True, exist_ok=True)
     (engine.spool / "w.jsonl.unread").write_bytes(b"x" * 7)
-    engine.ticked_at, engine.rescued = utc_now(), 2
+    engine.ticked_at, engine.upkeep.rescued = utc_now(), 2
     until(lambda: (now := seen(engine)) is not None and now.rescued == 2)
 
     engine.wind_down()
@@ -130,7 +130,7 @@ def test_a_tick_counts_what_it_rescued(engine: Engine, serve: Serve) -> None:
     submit(engine, serve().base_url)
 
     assert [name for name, *_ in work_due(engine, now=utc_now())] == ["dispatch"]
-    assert engine.rescued == 0
+    assert engine.upkeep.rescued == 0
 
 
 def _stored(engine: Engine) -> object:
