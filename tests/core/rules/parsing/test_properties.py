@@ -27,7 +27,10 @@ ANY_LABELS = st.lists(
     max_size=8,
     unique_by=str.casefold,
 )
-PROSE = st.text(alphabet=st.characters(exclude_characters="[]{}", codec="utf-8"), max_size=80)
+PROSE = st.text(
+    alphabet=st.characters(exclude_characters="[]{}", codec="utf-8"), max_size=80
+).filter(lambda prose: "think>" not in prose)
+"""What may stand around an answer: no tag that would make it a thought (hypothesis tries those)."""
 
 
 @st.composite
