@@ -1,6 +1,8 @@
 """Starts the endpoint: as this process, or in a thread for tests and the demo."""
 
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -81,6 +83,8 @@ def url_of(sock: socket.socket) -> str:
 
 def serve(options: EndpointOptions, *, announce: Callable[[str], Any]) -> None:
     """Serve until told to stop; `announce` gets one line once clients may connect."""
+    # uvicorn raises again the signal that ended it: as it is, that would leave files behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     sock = bound(options)
     endpoint = Endpoint(options)
     try:
